@@ -10,7 +10,9 @@ class Named(Protocol):
     """Anything with a name to be found by."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The key in the registry."""
+        ...
 
 
 Entry = TypeVar("Entry", bound=Named)
