@@ -1,0 +1,1 @@
+"""The models this project knows, one table a family."""

@@ -1,0 +1,103 @@
+"""Pocket models: trained by this project on CIFAR-10, shipped with it.
+
+They make every feature real without a download; `docs/pocket-models.md` tells how they were made.
+"""
+
+from types import MappingProxyType
+
+from ipvit.models.model_spec import ModelSpec, WeightsSource
+from ipvit.preprocessing import Preprocessing
+
+__all__ = ["POCKET_32", "POCKET_MODELS"]
+
+POCKET_32 = Preprocessing(
+    resize_px=32, crop_px=32, mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)
+)
+"""CIFAR-10's mean and standard deviation, as in `ipvit.training.recipes`."""
+
+_PAPER = "after Naseer et al. 2021, arXiv 2105.10497"
+_VIT_OPTIONS = {
+    "img_size": 32,
+    "patch_size": 4,
+    "embed_dim": 192,
+    "depth": 6,
+    "num_heads": 3,
+    "num_classes": 10,
+}
+
+
+def _packaged(name: str) -> WeightsSource:
+    return WeightsSource("packaged", "Apache-2.0", state_dict_key=None, file=f"{name}.safetensors")
+
+
+def _pocket_vit(
+    name: str,
+    title: str,
+    *,
+    shape_token: bool = False,
+    options: dict[str, object] | None = None,
+    fixed_head: int = 0,
+    note: str = "",
+) -> ModelSpec:
+    variant = "deit_tiny_distilled" if shape_token else "vit_tiny"
+    return ModelSpec(
+        name=name,
+        title=title,
+        architecture=f"timm:{variant}_patch16_224",
+        architecture_options=MappingProxyType(_VIT_OPTIONS | (options or {})),
+        family="pocket",
+        input_px=32,
+        patch_px=4,
+        prefix_tokens=2 if shape_token else 1,
+        depth=6,
+        heads=3,
+        num_classes=10,
+        labels="cifar10",
+        tokens=("cls", "shape") if shape_token else ("cls",),
+        preprocessing=POCKET_32,
+        weights=_packaged(name),
+        paper=_PAPER,
+        fixed_head=fixed_head,
+        note=note,
+    )
+
+
+def _pocket_cnn(name: str, title: str, *, note: str = "") -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        title=title,
+        architecture="ipvit:pocket_cnn",
+        architecture_options=MappingProxyType({"widths": (64, 256, 256)}),
+        family="pocket",
+        input_px=32,
+        num_classes=10,
+        labels="cifar10",
+        preprocessing=POCKET_32,
+        weights=_packaged(name),
+        paper=_PAPER,
+        note=note,
+    )
+
+
+POCKET_MODELS = (
+    _pocket_vit("pocket_deit", "Pocket DeiT", note="Trained on CIFAR-10."),
+    _pocket_vit(
+        "pocket_deit_sin", "Pocket DeiT-SIN", note="Trained on stylised CIFAR-10 images only."
+    ),
+    _pocket_vit(
+        "pocket_deit_shape",
+        "Pocket DeiT (shape token)",
+        shape_token=True,
+        note="Second token distilled from pocket_cnn_sin; heads averaged.",
+    ),
+    _pocket_vit(
+        "pocket_deit_nopos",
+        "Pocket DeiT without positional encoding",
+        options={"pos_embed": "none"},
+        note="Sees patches as a set: shuffling whole patches changes nothing but rounding.",
+    ),
+    _pocket_cnn("pocket_cnn", "Pocket CNN", note="Trained on CIFAR-10."),
+    _pocket_cnn(
+        "pocket_cnn_sin", "Pocket CNN-SIN", note="Trained on stylised CIFAR-10 images only."
+    ),
+)
