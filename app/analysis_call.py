@@ -1,0 +1,145 @@
+"""One analysis on its way through the server: from a checked form to an answer.
+
+The answer is JSON, or the composite picture for a client that prefers `image/png`. When the client
+goes away, its work is called off.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Coroutine
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastapi import Request, UploadFile
+from starlette.responses import Response
+from starlette.types import Receive
+
+from app.backends import Backend
+from app.catalogue import Catalogue
+from app.metrics import Metrics
+from app.settings import Settings
+from ipvit.errors import ImageTooLarge, WeightsUnavailable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Answer = TypeVar("Answer")
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its answer was there."""
+
+
+class AnalysisCall:
+    """Runs one task for one request."""
+
+    def __init__(
+        self,
+        request: Request,
+        settings: Settings,
+        catalogue: Catalogue,
+        backend: Backend,
+        metrics: Metrics,
+    ) -> None:
+        self.request = request
+        self.settings = settings
+        self.catalogue = catalogue
+        self.backend = backend
+        self.metrics = metrics
+
+    def models(self, names: list[str]) -> list[str]:
+        """The models to ask: those named, or the server's default."""
+        models = names or self.catalogue.default_models()
+        if not models:
+            raise WeightsUnavailable(
+                "no model named, and the weights of no default model are on this machine"
+            )
+        return models
+
+    async def answer(
+        self,
+        task: str,
+        params: "DataclassInstance",
+        *,
+        pictures: bool = True,
+        **files: UploadFile | None,
+    ) -> Response:
+        """Run `task` and answer.
+
+        params: the task's parameters, already validated. pictures: whether the task can draw.
+        files: the uploads by field name.
+        """
+        payload = asdict(params)
+        self.catalogue.require_ready(payload["models"])
+        blobs = {field: self._read(upload, field) for field, upload in files.items() if upload}
+        as_png = pictures and prefers_png(self.request.headers.get("accept", ""))
+        if as_png:
+            payload["composite"] = True
+        self.metrics.images.labels(task).inc()
+        try:
+            work = self.backend.run(task, payload, blobs, deadline_s=self.settings.deadline_s)
+            result = await while_connected(self.request.receive, work)
+        except ClientGone:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        if as_png:
+            return Response(base64.b64decode(result["png"]), media_type="image/png")
+        return Response(encode_json(result), media_type="application/json")
+
+    def _read(self, upload: UploadFile, field: str) -> bytes:
+        """The upload's bytes, which are in memory: no thread is needed to read them."""
+        limit_bytes = self.settings.max_image_bytes
+        if (upload.size or 0) > limit_bytes:
+            raise ImageTooLarge(
+                f"expected a file of at most {limit_bytes} bytes, got {upload.size}", field=field
+            )
+        return upload.file.read()
+
+
+def encode_json(result: dict[str, Any]) -> bytes:
+    """Strict JSON: a NaN is an error here rather than in the client's parser."""
+    return json.dumps(result, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def prefers_png(accept: str) -> bool:
+    """Whether `Accept` puts `image/png` before JSON; whatever takes anything gets JSON."""
+    png, json_quality = 0.0, 0.0
+    for media_range in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        quality = _quality(parameters)
+        if name in ("image/png", "image/*"):
+            png = max(png, quality)
+        elif name in ("application/json", "application/*"):
+            json_quality = max(json_quality, quality)
+    return png > json_quality
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Await `work`; cancel it and raise ClientGone if the client disconnects first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

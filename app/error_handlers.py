@@ -1,0 +1,101 @@
+"""Which problem answers which exception: ours, FastAPI's, Starlette's, and the unexpected."""
+
+import logging
+import uuid
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.problems import PROBLEMS, Starting, problem_response
+from app.schemas.forms import FORMS
+from app.validation_messages import describe_validation_error
+from ipvit.errors import InvalidInput, IPViTError, Overloaded, UnknownName
+
+log = logging.getLogger(__name__)
+
+HTTP_CODES: Mapping[int, str] = {
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "upload_timeout",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+
+
+def unexpected_problem(exc: Exception) -> Response:
+    """Log `exc` under a fresh id and answer 500 with nothing of it but that id."""
+    instance = f"urn:uuid:{uuid.uuid4()}"
+    log.error("unexpected error, %s", instance, exc_info=exc)
+    return problem_response("error", "an unexpected error was logged", instance=instance)
+
+
+def problem_of(exc: IPViTError) -> Response:
+    """Answer an error of this project; those of status 500 are logged and not shown."""
+    code = exc.code if exc.code in PROBLEMS else "error"
+    if PROBLEMS[code].status == 500:
+        return unexpected_problem(exc)
+    if isinstance(exc, UnknownName):
+        return problem_response(code, str(exc), field=exc.field or exc.kind, matches=exc.matches)
+    if isinstance(exc, InvalidInput):
+        return problem_response(code, str(exc), field=exc.field)
+    headers = {}
+    if isinstance(exc, Overloaded):
+        headers["Retry-After"] = str(max(1, round(exc.retry_after_s)))
+    elif isinstance(exc, Starting):
+        headers["Retry-After"] = "1"
+    return problem_response(code, str(exc), headers=headers)
+
+
+def _form_fields(request: Request) -> tuple[str, ...]:
+    form = FORMS.get(request.url.path)
+    return tuple(form.model_fields) if form else ()
+
+
+def _on_ipvit_error(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, IPViTError)
+    return problem_of(exc)
+
+
+def _on_validation_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type and media_type not in (
+        "multipart/form-data",
+        "application/x-www-form-urlencoded",
+    ):
+        return problem_response(
+            "unsupported_media_type",
+            f"expected multipart/form-data, got {media_type[:80]!r}",
+            field="body",
+        )
+    complaint = describe_validation_error(exc.errors()[0], _form_fields(request))
+    return problem_response(
+        "invalid_input", complaint.detail, field=complaint.field, matches=complaint.matches
+    )
+
+
+def _on_http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    status = exc.status_code
+    if status >= 500:
+        return unexpected_problem(exc)
+    if status == 400:
+        return problem_response("malformed_body", str(exc.detail), field="body")
+    detail = str(exc.detail)
+    if status == 404:
+        detail = f"nothing is at {request.url.path[:200]!r}"
+    elif status == 405:
+        detail = f"{request.url.path[:200]!r} does not take {request.method[:20]}"
+    code = HTTP_CODES.get(status, "bad_request")
+    return problem_response(code, detail, headers=exc.headers)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem answer."""
+    app.add_exception_handler(IPViTError, _on_ipvit_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
