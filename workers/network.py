@@ -1,0 +1,87 @@
+"""One loaded model, ready to run on any lane.
+
+Images arrive as uint8 and are normalised here, after perturbation: (x / 255 - mean) / std is one
+multiply-add. Each lane runs a replica that shares the parameters: attention capture hooks modules,
+and a hook must see only the forward pass it was set for.
+"""
+
+import copy
+from collections.abc import Callable
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import nn
+
+from ipvit.analyses.forward import AttentionQuery, ForwardResult
+from ipvit.models.model_spec import ModelSpec
+from workers.precision import DTYPES, Precision, convert
+
+Load = Callable[[ModelSpec], nn.Module]
+
+
+class Network:
+    """A model's weights on `device` in `precision`, with one replica for each lane."""
+
+    def __init__(
+        self, spec: ModelSpec, module: nn.Module, *, device: str, precision: Precision
+    ) -> None:
+        self.spec = spec
+        self.precision = precision
+        self._device = torch.device(device)
+        self._dtype = DTYPES[precision]
+        self._module = convert(module.eval(), precision).to(self._device)
+        self._replicas: dict[int, nn.Module] = {}
+        self._copying = Lock()
+        mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
+        std = torch.tensor(spec.preprocessing.std, device=self._device).view(1, 3, 1, 1)
+        self._scale, self._shift = 1 / (255 * std), -mean / std
+
+    def forward(
+        self, images: np.ndarray, attention: AttentionQuery | None, *, lane: int
+    ) -> ForwardResult:
+        """Logits and attention of `images`, uint8 (n, 3, H, W), on the replica of `lane`."""
+        module = self._replica(lane)
+        maps: dict[int, torch.Tensor] = {}
+        with torch.inference_mode():
+            pixels = self._normalise(images)
+            if attention is None:
+                logits = module(pixels)
+            else:
+                logits, maps = self._capture(module, pixels, attention)
+        return ForwardResult(
+            logits=_to_numpy(logits),
+            attention={layer: _to_numpy(rows) for layer, rows in maps.items()},
+            precision=self.precision,
+        )
+
+    def warm(self, lane: int) -> None:
+        """Run a first forward pass, so that no caller pays for kernel selection."""
+        side_px = self.spec.input_px
+        self.forward(np.zeros((1, 3, side_px, side_px), np.uint8), None, lane=lane)
+
+    def _normalise(self, images: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(images).to(self._device, torch.float32)
+        return torch.addcmul(self._shift, pixels, self._scale).to(self._dtype)
+
+    def _capture(
+        self, module: nn.Module, pixels: torch.Tensor, attention: AttentionQuery
+    ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
+        from ipvit.attention.capture import AttentionCapture
+
+        with AttentionCapture(module, layers=attention.layers, queries=attention.queries) as seen:
+            logits = module(pixels)
+        return logits, dict(seen.maps)
+
+    def _replica(self, lane: int) -> nn.Module:
+        if lane not in self._replicas:
+            with self._copying:
+                tensors = [*self._module.parameters(), *self._module.buffers()]
+                shared = {id(tensor): tensor for tensor in tensors}
+                self._replicas[lane] = copy.deepcopy(self._module, shared)
+        return self._replicas[lane]
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array
