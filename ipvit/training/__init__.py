@@ -1,1 +1,1 @@
-"""."""
+"""Training recipes, shape distillation and stylisation."""

@@ -1,0 +1,147 @@
+"""Training recipes: one frozen dataclass each, in a literal registry.
+
+A recipe is the whole record of an experiment except data, seed and device. It knows no torch, so
+that command line and documentation can list recipes at no cost.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ipvit.registry import Registry
+
+__all__ = ["RECIPES", "Augmentation", "Distillation", "Optimisation", "Recipe", "Stylisation"]
+
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR_STD = (0.2470, 0.2435, 0.2616)
+
+_DEIT_OPTIONS: Mapping[str, Any] = MappingProxyType(
+    {"img_size": 32, "patch_size": 4, "embed_dim": 192, "depth": 6, "num_heads": 3}
+)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Geometric augmentation; nothing here hides a part of the image behind a mask.
+
+    crop: "none", "pad" (reflect-pad by `pad_px`, then crop) or "resized" (a random square of
+        `scale` times the image's area, resized back).
+    flip: mirror left and right; every image alternates from epoch to epoch.
+    """
+
+    crop: Literal["none", "pad", "resized"] = "none"
+    pad_px: int = 2
+    scale: tuple[float, float] = (0.6, 1.0)
+    flip: bool = False
+    mixup_alpha: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stylisation:
+    """Fourier stylisation on the fly: the amplitude spectrum of another image of the set.
+
+    strength: share of the other image's log amplitude, 1.0 replaces it whole.
+    """
+
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Learn from a teacher: `weight` times the teacher's loss, the rest from the labels.
+
+    token: "cls" trains the class head itself; "second" the distillation or shape token's head.
+    hard: cross-entropy with the teacher's decision, otherwise KL divergence at `temperature`.
+    hint_weight: of the loss that lets patch tokens after block `hint_block` (0-based) predict a
+        convolutional teacher's feature map; 0 leaves it out.
+    """
+
+    teacher: str
+    token: Literal["cls", "second"] = "cls"
+    weight: float = 0.5
+    hard: bool = True
+    temperature: float = 1.0
+    hint_weight: float = 0.0
+    hint_block: int = 3
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Optimiser and one-cycle schedule (linear warm-up, linear decay to zero).
+
+    kind: "sgd" (Nesterov), "adamw", or "muon": Muon for hidden matrices and AdamW for the rest.
+    lr: of SGD or Muon; adamw_lr: of AdamW.
+    """
+
+    kind: Literal["sgd", "adamw", "muon"]
+    lr: float
+    adamw_lr: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    warmup: float = 0.1
+    ema_decay: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that defines a training run, except data, seed and device.
+
+    low_resolution: (share of the epochs, pixels) of a first phase on smaller images, or None.
+    init_from: name of a registered model whose weights the run starts from, or None.
+    """
+
+    name: str
+    summary: str
+    architecture: str
+    epochs: int
+    batch_size: int
+    optimisation: Optimisation
+    architecture_options: Mapping[str, Any] = field(default_factory=dict)
+    input_px: int = 32
+    mean: tuple[float, float, float] = CIFAR_MEAN
+    std: tuple[float, float, float] = CIFAR_STD
+    augmentation: Augmentation = Augmentation()
+    stylisation: Stylisation | None = None
+    distillation: Distillation | None = None
+    low_resolution: tuple[float, int] | None = None
+    init_from: str | None = None
+    whiten_stem: bool = False
+    structured_attention: bool = False
+
+
+RECIPES: Registry[Recipe] = Registry(
+    "training recipe",
+    (
+        Recipe(
+            name="pocket_cnn",
+            summary="CNN on natural images; the teacher of pocket_deit",
+            architecture="ipvit:pocket_cnn",
+            architecture_options={"widths": (64, 256, 256)},
+            epochs=7,
+            batch_size=500,
+            optimisation=Optimisation(
+                "sgd", lr=0.5, weight_decay=5e-4, warmup=0.25, label_smoothing=0.1
+            ),
+            augmentation=Augmentation(crop="pad", flip=True),
+            whiten_stem=True,
+        ),
+        Recipe(
+            name="pocket_deit",
+            summary="DeiT learning softly from pocket_cnn on its one token",
+            architecture="timm:vit_tiny_patch16_224",
+            architecture_options=_DEIT_OPTIONS,
+            epochs=10,
+            batch_size=250,
+            optimisation=Optimisation(
+                "muon", lr=0.02, adamw_lr=2e-3, weight_decay=0.05, momentum=0.95, warmup=0.1
+            ),
+            augmentation=Augmentation(crop="resized", scale=(0.6, 1.0), flip=True),
+            distillation=Distillation("pocket_cnn", weight=0.9, hard=False, temperature=2.0),
+            low_resolution=(0.4, 24),
+            structured_attention=True,
+        ),
+    ),
+)
