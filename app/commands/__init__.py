@@ -1,1 +1,1 @@
-"""."""
+"""The commands of `ipvit`, one file a noun; `app.cli` gathers them."""

@@ -1,0 +1,50 @@
+"""`ipvit`: the same lab from the command line.
+
+Each command lives in `app.commands`; this module only gathers them. Nothing heavy is imported
+until a command runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from app.commands import analyse, models, serve, stylize, train
+from ipvit.errors import IPViTError
+
+app = typer.Typer(
+    name="ipvit",
+    help="See and measure the intriguing properties of vision transformers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The models: what exists, what is ready.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+app.command("serve")(serve.serve)
+app.command("predict")(analyse.predict)
+app.command("occlude")(analyse.occlude)
+app.command("shuffle")(analyse.shuffle)
+app.command("attention")(analyse.attention)
+app.command("segment")(analyse.segment)
+app.command("train")(train.train)
+app.command("stylize")(stylize.stylize)
+models_app.command("list")(models.list_models)
+models_app.command("pull")(models.pull)
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[None]:
+    """Turn the project's own errors into one line on stderr and exit status 1."""
+    try:
+        yield
+    except IPViTError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        raise SystemExit(1) from error
+
+
+def main() -> None:
+    """The console script."""
+    with _errors_as_messages():
+        app()
