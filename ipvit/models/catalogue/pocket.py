@@ -6,14 +6,9 @@ They make every feature real without a download; `docs/pocket-models.md` tells h
 from types import MappingProxyType
 
 from ipvit.models.model_spec import ModelSpec, WeightsSource
-from ipvit.preprocessing import Preprocessing
+from ipvit.preprocessing import POCKET_32
 
-__all__ = ["POCKET_32", "POCKET_MODELS"]
-
-POCKET_32 = Preprocessing(
-    resize_px=32, crop_px=32, mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)
-)
-"""CIFAR-10's mean and standard deviation, as in `ipvit.training.recipes`."""
+__all__ = ["POCKET_MODELS"]
 
 _PAPER = "after Naseer et al. 2021, arXiv 2105.10497"
 _VIT_OPTIONS = {

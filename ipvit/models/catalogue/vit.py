@@ -29,12 +29,11 @@ def _hub_weights(model: str) -> WeightsSource:
     return WeightsSource("url", "Apache-2.0", url=_HUB_URL.format(model), state_dict_key=None)
 
 
-def _vit(
-    name: str, title: str, size: str, depth: int, heads: int, weights: WeightsSource, paper: str
-) -> ModelSpec:
+def _vit(size: str, *, depth: int, heads: int, weights: WeightsSource, paper: str) -> ModelSpec:
+    letter = size[0]
     return ModelSpec(
-        name=name,
-        title=title,
+        name=f"vit_{letter}",
+        title=f"ViT-{letter.upper()}",
         architecture=f"timm:vit_{size}_patch16_224",
         family="vit",
         input_px=224,
@@ -53,40 +52,32 @@ def _vit(
 
 VIT_MODELS = (
     _vit(
-        "vit_t",
-        "ViT-T",
         "tiny",
-        12,
-        3,
-        _hub_weights("vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
-        _AUGREG_PAPER,
+        depth=12,
+        heads=3,
+        weights=_hub_weights("vit_tiny_patch16_224.augreg_in21k_ft_in1k"),
+        paper=_AUGREG_PAPER,
     ),
     _vit(
-        "vit_s",
-        "ViT-S",
         "small",
-        12,
-        6,
-        _hub_weights("vit_small_patch16_224.augreg_in21k_ft_in1k"),
-        _AUGREG_PAPER,
+        depth=12,
+        heads=6,
+        weights=_hub_weights("vit_small_patch16_224.augreg_in21k_ft_in1k"),
+        paper=_AUGREG_PAPER,
     ),
     _vit(
-        "vit_b",
-        "ViT-B",
         "base",
-        12,
-        12,
-        _jx_weights("jx_vit_base_p16_224-80ecf9dd.pth"),
-        _VIT_PAPER,
+        depth=12,
+        heads=12,
+        weights=_jx_weights("jx_vit_base_p16_224-80ecf9dd.pth"),
+        paper=_VIT_PAPER,
     ),
     _vit(
-        "vit_l",
-        "ViT-L",
         "large",
-        24,
-        16,
-        _jx_weights("jx_vit_large_p16_224-4ee7a4dc.pth"),
-        _VIT_PAPER,
+        depth=24,
+        heads=16,
+        weights=_jx_weights("jx_vit_large_p16_224-4ee7a4dc.pth"),
+        paper=_VIT_PAPER,
     ),
     ModelSpec(
         name="dino_vit_s",
