@@ -18,11 +18,23 @@ from torch import Tensor, nn
 from ipvit.errors import WeightsCorrupt
 from ipvit.models.model_spec import WeightsSource
 
-__all__ = ["fit_state_dict", "read_state_dict"]
+__all__ = ["fit_state_dict", "read_state_dict", "rename_keys"]
 
 StateDict = dict[str, Tensor]
 
 _LISTED_KEYS = 3
+
+# Malformed pickles fail in the unpickler wherever they happen to lead it.
+_UNREADABLE = (
+    SafetensorError,
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+)
 
 
 def read_state_dict(path: Path, source: WeightsSource | None, *, is_safetensors: bool) -> StateDict:
@@ -38,10 +50,10 @@ def read_state_dict(path: Path, source: WeightsSource | None, *, is_safetensors:
         else:
             with torch.serialization.safe_globals([argparse.Namespace]):
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as exc:
+    except _UNREADABLE as exc:
+        reason, *_ = str(exc).splitlines() or [type(exc).__name__]
         raise WeightsCorrupt(
-            f"expected weights, got a file that cannot be read: {path.name}: "
-            f"{str(exc).splitlines()[0]}"
+            f"expected weights, got a file that cannot be read: {path.name}: {reason}"
         ) from exc
     if source is not None and source.state_dict_key is not None:
         checkpoint = _entry(checkpoint, source.state_dict_key, path)
@@ -49,7 +61,7 @@ def read_state_dict(path: Path, source: WeightsSource | None, *, is_safetensors:
         isinstance(value, Tensor) for value in checkpoint.values()
     ):
         raise WeightsCorrupt(f"expected a state dict in {path.name}, got {_describe(checkpoint)}")
-    return dict(checkpoint) if source is None else _rename(checkpoint, source)
+    return dict(checkpoint) if source is None else rename_keys(checkpoint, source)
 
 
 def _entry(checkpoint: object, key: str, path: Path) -> object:
@@ -66,7 +78,8 @@ def _describe(checkpoint: object) -> str:
     return type(checkpoint).__name__
 
 
-def _rename(state_dict: Mapping[str, Tensor], source: WeightsSource) -> StateDict:
+def rename_keys(state_dict: Mapping[str, Tensor], source: WeightsSource) -> StateDict:
+    """The same tensors under the names the architecture knows them by, less what it ignores."""
     renamed: StateDict = {}
     for old_key, value in state_dict.items():
         key = old_key

@@ -19,7 +19,7 @@ from ipvit.models.model_spec import ModelSpec
 from ipvit.models.resumable import Progress, fetch
 from ipvit.models.weights_files import sha256_of, weights_path
 
-__all__ = ["pull"]
+__all__ = ["Progress", "pull"]
 
 
 def pull(

@@ -14,7 +14,6 @@ __all__ = ["Progress", "fetch"]
 Progress = Callable[[int, int | None], None]
 
 MAX_FRUITLESS_ATTEMPTS = 5
-CHUNK_BYTES = 1 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -122,7 +121,8 @@ def _write(
 ) -> None:
     done = offset
     with part.open("ab" if offset else "wb") as file:
-        for chunk in response.iter_raw(CHUNK_BYTES):
+        # As it arrives: chunks of a fixed size would lose what was gathered when it breaks off.
+        for chunk in response.iter_raw():
             file.write(chunk)
             done += len(chunk)
             if progress is not None:
