@@ -5,7 +5,7 @@ that command line and documentation can list recipes at no cost.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -112,6 +112,16 @@ class Recipe:
     structured_attention: bool = False
 
 
+_VIT = "timm:vit_tiny_patch16_224"
+_DISTILLED_VIT = "timm:deit_tiny_distilled_patch16_224"
+_MUON = Optimisation("muon", lr=0.02, adamw_lr=2e-3, weight_decay=0.05, momentum=0.95)
+_GENTLE_MUON = replace(_MUON, lr=0.01, adamw_lr=1e-3)
+_CROPS_AND_FLIPS = Augmentation(crop="resized", scale=(0.6, 1.0), flip=True)
+_SOFT_FROM_CNN = Distillation(
+    "pocket_cnn", weight=0.9, hard=False, temperature=2.0, hint_weight=1.0
+)
+_CNN_OPTIONS: Mapping[str, Any] = MappingProxyType({"widths": (64, 256, 256)})
+
 RECIPES: Registry[Recipe] = Registry(
     "training recipe",
     (
@@ -119,7 +129,7 @@ RECIPES: Registry[Recipe] = Registry(
             name="pocket_cnn",
             summary="CNN on natural images; the teacher of pocket_deit",
             architecture="ipvit:pocket_cnn",
-            architecture_options={"widths": (64, 256, 256)},
+            architecture_options=_CNN_OPTIONS,
             epochs=7,
             batch_size=500,
             optimisation=Optimisation(
@@ -129,18 +139,110 @@ RECIPES: Registry[Recipe] = Registry(
             whiten_stem=True,
         ),
         Recipe(
+            name="pocket_cnn_sin",
+            summary="CNN on stylised images only; the teacher of shapes",
+            architecture="ipvit:pocket_cnn",
+            architecture_options=_CNN_OPTIONS,
+            epochs=5,
+            batch_size=500,
+            optimisation=Optimisation("sgd", lr=0.5, weight_decay=5e-4, warmup=0.25),
+            stylisation=Stylisation(),
+            whiten_stem=True,
+        ),
+        Recipe(
             name="pocket_deit",
-            summary="DeiT learning softly from pocket_cnn on its one token",
-            architecture="timm:vit_tiny_patch16_224",
+            summary="ViT learning softly from pocket_cnn on its one token",
+            architecture=_VIT,
             architecture_options=_DEIT_OPTIONS,
             epochs=10,
             batch_size=250,
-            optimisation=Optimisation(
-                "muon", lr=0.02, adamw_lr=2e-3, weight_decay=0.05, momentum=0.95, warmup=0.1
-            ),
-            augmentation=Augmentation(crop="resized", scale=(0.6, 1.0), flip=True),
-            distillation=Distillation("pocket_cnn", weight=0.9, hard=False, temperature=2.0),
+            optimisation=_MUON,
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=_SOFT_FROM_CNN,
             low_resolution=(0.4, 24),
+            structured_attention=True,
+        ),
+        Recipe(
+            name="pocket_deit_sin",
+            summary="ViT on stylised images only, without augmentation",
+            architecture=_VIT,
+            architecture_options=_DEIT_OPTIONS,
+            epochs=5,
+            batch_size=250,
+            optimisation=_MUON,
+            stylisation=Stylisation(),
+            low_resolution=(0.4, 24),
+            structured_attention=True,
+        ),
+        Recipe(
+            name="pocket_deit_shape",
+            summary="ViT with a class token for labels and a shape token for pocket_cnn_sin",
+            architecture=_DISTILLED_VIT,
+            architecture_options=_DEIT_OPTIONS,
+            epochs=3,
+            batch_size=250,
+            optimisation=_GENTLE_MUON,
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=Distillation("pocket_cnn_sin", token="second", weight=0.5, hard=True),
+            init_from="pocket_deit",
+        ),
+        Recipe(
+            name="pocket_deit_nopos",
+            summary="ViT without positional encoding, learning softly from pocket_cnn",
+            architecture=_VIT,
+            architecture_options=MappingProxyType({**_DEIT_OPTIONS, "pos_embed": "none"}),
+            epochs=3,
+            batch_size=250,
+            optimisation=_GENTLE_MUON,
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=_SOFT_FROM_CNN,
+            init_from="pocket_deit",
+        ),
+        Recipe(
+            name="vit",
+            summary="Plain ViT from labels alone",
+            architecture=_VIT,
+            architecture_options=_DEIT_OPTIONS,
+            epochs=60,
+            batch_size=250,
+            optimisation=replace(_MUON, label_smoothing=0.1, ema_decay=0.999),
+            augmentation=replace(_CROPS_AND_FLIPS, mixup_alpha=0.2),
+            structured_attention=True,
+        ),
+        Recipe(
+            name="deit",
+            summary="DeiT: a distillation token learns pocket_cnn's decision",
+            architecture=_DISTILLED_VIT,
+            architecture_options=_DEIT_OPTIONS,
+            epochs=60,
+            batch_size=250,
+            optimisation=replace(_MUON, ema_decay=0.999),
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=Distillation("pocket_cnn", token="second", weight=0.5, hard=True),
+            structured_attention=True,
+        ),
+        Recipe(
+            name="vit_patch2",
+            summary="ViT with patches of 2 px, learning softly from pocket_cnn",
+            architecture=_VIT,
+            architecture_options=MappingProxyType({**_DEIT_OPTIONS, "patch_size": 2}),
+            epochs=30,
+            batch_size=250,
+            optimisation=_MUON,
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=_SOFT_FROM_CNN,
+            structured_attention=True,
+        ),
+        Recipe(
+            name="vit_patch8",
+            summary="ViT with patches of 8 px, learning softly from pocket_cnn",
+            architecture=_VIT,
+            architecture_options=MappingProxyType({**_DEIT_OPTIONS, "patch_size": 8}),
+            epochs=30,
+            batch_size=250,
+            optimisation=_MUON,
+            augmentation=_CROPS_AND_FLIPS,
+            distillation=_SOFT_FROM_CNN,
             structured_attention=True,
         ),
     ),
