@@ -22,7 +22,8 @@ class Services:
     metrics: Metrics
 
 
-def get_services(request: Request) -> Services:
+# Both are coroutines because FastAPI runs plain functions on a thread.
+async def get_services(request: Request) -> Services:
     """What `create_app` put there."""
     return cast(Services, request.app.state.services)
 
@@ -30,7 +31,7 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_call(request: Request, services: ServicesDep) -> AnalysisCall:
+async def get_call(request: Request, services: ServicesDep) -> AnalysisCall:
     """The request as an analysis to run."""
     return AnalysisCall(
         request, services.settings, services.catalogue, services.backend, services.metrics

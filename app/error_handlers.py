@@ -23,6 +23,7 @@ HTTP_CODES: Mapping[int, str] = {
     408: "upload_timeout",
     413: "body_too_large",
     415: "unsupported_media_type",
+    429: "overloaded",
 }
 
 
@@ -91,7 +92,8 @@ def _on_http_exception(request: Request, exc: Exception) -> Response:
     elif status == 405:
         detail = f"{request.url.path[:200]!r} does not take {request.method[:20]}"
     code = HTTP_CODES.get(status, "bad_request")
-    return problem_response(code, detail, headers=exc.headers)
+    field = "body" if code in ("body_too_large", "upload_timeout") else None
+    return problem_response(code, detail, field=field, headers=exc.headers)
 
 
 def install_problem_handlers(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from app.middleware.access import Access
 from app.middleware.body_limit import BodyLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.unexpected_errors import UnexpectedErrors
+from app.openapi import describe_api
 from app.routes import attention, docs, health, models, occlude, predict, problems, segment, shuffle
 from app.settings import Settings
 from ipvit.models.specs import ModelSpec
@@ -68,10 +70,12 @@ def create_app(
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         middleware=_middleware(settings, metrics),
         form_limits={"max_fields": MAX_FORM_FIELDS, "max_files": MAX_FORM_FILES},
     )
     app.state.services = services
+    app.openapi = partial(describe_api, app)  # type: ignore[method-assign]
     install_problem_handlers(app)
     _add_routes(app)
     return app

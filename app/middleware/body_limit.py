@@ -24,10 +24,11 @@ class BodyTooLarge(HTTPException):
 
 
 class UploadTimeout(HTTPException):
-    """A body did not arrive in time."""
+    """A body did not arrive in time; the connection is closed, so that the rest never does."""
 
     def __init__(self, timeout_s: float) -> None:
-        super().__init__(408, f"expected the whole body within {timeout_s:g} s")
+        detail = f"expected the whole body within {timeout_s:g} s"
+        super().__init__(408, detail, {"Connection": "close"})
 
 
 class UploadsFull(HTTPException):

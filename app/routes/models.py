@@ -42,7 +42,7 @@ def _facts(spec: ModelSpec, *, ready: bool, loaded: bool) -> ModelFacts:
         tokens=list(spec.tokens),
         prefix_tokens=spec.prefix_tokens,
         num_classes=spec.num_classes,
-        labels=spec.labels,
+        labels=spec.labels if spec.labels in (None, "imagenet", "cifar10") else "custom",
         preprocessing=spec.preprocessing.describe(),
         paper=spec.paper,
         note=spec.note,
