@@ -1,0 +1,71 @@
+// @ts-check
+/** What is going on, in words: loading, answered, failed. */
+import { ApiError } from "../../api.js";
+import { el, find } from "../../dom.js";
+import { milliseconds } from "../../words.js";
+
+const FIELD_WORDS = /** @type {Record<string, string>} */ ({
+  image: "the photo",
+  mask: "the painted mask",
+  ground_truth: "the true outline",
+  model: "the models",
+  grid: "the squares",
+  offset_px: "the shift",
+});
+
+export function createStatusLine() {
+  const line = find(".status-line");
+  const status = find("[data-status]");
+  const timing = find("[data-timing]");
+  const problem = find("[data-problem]");
+  const results = find("[data-results]");
+
+  return {
+    /** @param {boolean} busy */
+    busy(busy) {
+      results.setAttribute("aria-busy", String(busy));
+      if (busy) line.dataset.busy = "true";
+      else if (line.dataset.busy === "true") line.dataset.busy = "false";
+    },
+    /** @param {string} text @param {number} elapsedMs @param {string} precision */
+    answered(text, elapsedMs, precision) {
+      problem.hidden = true;
+      line.dataset.busy = "false";
+      status.textContent = text;
+      timing.textContent = `${milliseconds(elapsedMs)} · ${precision}`;
+    },
+    /** @param {string} text */
+    say(text) {
+      problem.hidden = true;
+      status.textContent = text;
+      timing.textContent = "";
+    },
+    /** @param {unknown} error @param {() => void} [retry] */
+    failed(error, retry) {
+      line.dataset.busy = "error";
+      status.textContent = "No answer";
+      timing.textContent = "";
+      problem.replaceChildren(...describe(error, retry));
+      problem.hidden = false;
+    },
+  };
+}
+
+/** @param {unknown} error @param {() => void} [retry] */
+export function describe(error, retry) {
+  const known = error instanceof ApiError;
+  const title = known ? error.title : "Something went wrong in this page";
+  const detail = error instanceof Error ? error.message : String(error);
+  const about = known && error.field ? FIELD_WORDS[error.field] ?? `“${error.field}”` : "";
+  return [
+    el("h2", {}, about ? `${title}: ${about}` : title),
+    el("p", {}, sentence(detail)),
+    retry ? el("button", { type: "button", className: "button button-small", on: { click: retry } }, "Try again") : "",
+  ];
+}
+
+/** @param {string} text */
+function sentence(text) {
+  const start = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.?!]$/.test(start) ? start : `${start}.`;
+}
