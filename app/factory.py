@@ -1,6 +1,5 @@
 """Build the app: settings in, FastAPI out. Nothing is built at import, and torch stays out."""
 
-import importlib.util
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,7 +22,18 @@ from app.middleware.body_limit import BodyLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.unexpected_errors import UnexpectedErrors
 from app.openapi import describe_api
-from app.routes import attention, docs, health, models, occlude, predict, problems, segment, shuffle
+from app.routes import (
+    attention,
+    docs,
+    health,
+    models,
+    occlude,
+    pages,
+    predict,
+    problems,
+    segment,
+    shuffle,
+)
 from app.settings import Settings
 from ipvit.models.specs import ModelSpec
 
@@ -98,12 +108,10 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for route in (predict, occlude, shuffle, attention, segment, models, health, docs, problems):
+    for route in (predict, occlude, shuffle, attention, segment, models, health, problems):
         app.include_router(route.router)
-    if importlib.util.find_spec("app.routes.pages") is not None:
-        from app.routes import pages
-
-        app.include_router(pages.router)
+    app.include_router(docs.router)
+    app.include_router(pages.router)
     # Uploads are bounded and short-lived: they stay in memory (0: never spool to a file), which
     # needs no writable disk and no thread for each chunk.
     MultiPartParser.spool_max_size = 0

@@ -104,12 +104,19 @@ SEGMENT = {
     ],
 }
 
-PROBLEM = {
-    "type": "/problems/unknown_name",
-    "title": "No entry has this name",
-    "status": 422,
-    "detail": "unknown model 'pocket_diet': did you mean pocket_deit?",
-    "code": "unknown_name",
-    "field": "model",
-    "matches": ["pocket_deit"],
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "unknown_name": {
+        "detail": "unknown model 'pocket_diet': did you mean pocket_deit?",
+        "field": "model",
+        "matches": ["pocket_deit"],
+    },
+    "invalid_input": {
+        "detail": "ratio[1]: input should be less than or equal to 1, got '1.1'",
+        "field": "ratio",
+    },
+    "body_too_large": {
+        "detail": "expected a body of at most 10747904 bytes, got 11000202",
+        "field": "body",
+    },
 }
+"""Where a code's own words are worth more than what it means in general."""

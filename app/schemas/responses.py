@@ -4,9 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.problems import PROBLEMS
+from app.problems import PROBLEMS, ProblemKind
 from app.schemas import examples
 from app.schemas.service import Problem
+
+PROBLEM_JSON = "application/problem+json"
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -17,6 +19,11 @@ ANALYSIS_PROBLEMS = (
     "body_too_large",
     "unsupported_media_type",
     "invalid_input",
+    "invalid_image",
+    "invalid_grid",
+    "token_unavailable",
+    "unknown_name",
+    "image_too_large",
     "overloaded",
     "starting",
     "deadline_exceeded",
@@ -24,15 +31,28 @@ ANALYSIS_PROBLEMS = (
 
 
 def problem_responses(*codes: str) -> Responses:
-    """Document the statuses of `codes`."""
-    content = {
-        "application/problem+json": {
-            "schema": {"$ref": f"#/components/schemas/{Problem.__name__}"},
-            "example": examples.PROBLEM,
-        }
+    """Document the statuses of `codes`; those that share one are examples of it."""
+    responses: Responses = {}
+    for kind in (PROBLEMS[code] for code in codes):
+        response = responses.setdefault(
+            kind.status, {"description": kind.title, "content": {PROBLEM_JSON: _problem_content()}}
+        )
+        response["content"][PROBLEM_JSON]["examples"][kind.name] = {"value": _example(kind)}
+    return responses
+
+
+def _problem_content() -> dict[str, Any]:
+    return {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}, "examples": {}}
+
+
+def _example(kind: ProblemKind) -> dict[str, Any]:
+    own = {"status": kind.status, "title": kind.title, "code": kind.name}
+    return {
+        "type": f"/problems/{kind.name}",
+        "detail": kind.meaning,
+        **own,
+        **examples.PROBLEMS.get(kind.name, {}),
     }
-    kinds = [PROBLEMS[code] for code in codes]
-    return {kind.status: {"description": kind.title, "content": content} for kind in kinds}
 
 
 def analysis_responses(

@@ -16,7 +16,6 @@ EXAMPLES: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (answers.ShuffleAnswer, examples.SHUFFLE),
     (answers.AttentionAnswer, examples.ATTENTION),
     (answers.SegmentAnswer, examples.SEGMENT),
-    (Problem, examples.PROBLEM),
 ]
 
 
@@ -54,6 +53,18 @@ def test_an_analysis_tells_form_answers_and_problems(openapi: dict[str, Any], pa
     for status in ("400", "401", "409", "413", "415", "422", "429", "504"):
         assert "application/problem+json" in call["responses"][status]["content"], status
     assert "curl" in call["description"]
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_examples_of_problems_are_problems(openapi: dict[str, Any], path: str) -> None:
+    seen = set()
+    for status, response in openapi["paths"][path]["post"]["responses"].items():
+        problems = response["content"].get("application/problem+json", {"examples": {}})
+        for code, example in problems["examples"].items():
+            problem = Problem.model_validate(example["value"])
+            assert (problem.code, str(problem.status)) == (code, status)
+            seen.add(code)
+    assert set(examples.PROBLEMS) <= seen
 
 
 @pytest.mark.parametrize("path", FORMS)
