@@ -2,13 +2,15 @@
 
 import functools
 import hashlib
-from importlib import resources
 from pathlib import Path
 
 from ipvit.errors import WeightsUnavailable
 from ipvit.models.model_spec import ModelSpec
 
 __all__ = ["is_ready", "model_digest", "require_weights", "sha256_of", "weights_path"]
+
+PACKAGED_WEIGHTS = Path(__file__).parent / "weights"
+"""The pocket models' weights, which ship inside the package."""
 
 
 def weights_path(spec: ModelSpec, cache_dir: Path) -> Path | None:
@@ -18,7 +20,7 @@ def weights_path(spec: ModelSpec, cache_dir: Path) -> Path | None:
     """
     source = spec.weights
     if source.source == "packaged":
-        return Path(str(resources.files("ipvit.models.weights"))) / str(source.file)
+        return PACKAGED_WEIGHTS / str(source.file)
     if source.source == "file":
         return Path(str(source.file))
     if source.source == "url":
