@@ -7,11 +7,13 @@
  */
 
 const KEY_NAME = "ipvit-api-key";
+const MAX_ATTEMPTS = 30;
+const LONGEST_WAIT_S = 10;
 
 /** An answer other than success, or none at all. */
 export class ApiError extends Error {
-  /** @param {Problem} problem */
-  constructor(problem) {
+  /** @param {Problem} problem @param {number | null} [retryAfterS] when the server wants to be asked again */
+  constructor(problem, retryAfterS = null) {
     super(problem.detail);
     this.name = "ApiError";
     this.title = problem.title;
@@ -19,6 +21,7 @@ export class ApiError extends Error {
     this.code = problem.code;
     this.field = problem.field;
     this.matches = problem.matches ?? [];
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -48,8 +51,14 @@ async function call(url, options = {}) {
       detail: "Nothing came back. Is the server still running?",
     });
   }
-  if (!response.ok) throw new ApiError(await readProblem(response));
+  if (!response.ok) throw new ApiError(await readProblem(response), readRetryAfter(response));
   return response;
+}
+
+/** @param {Response} response */
+function readRetryAfter(response) {
+  const seconds = Number(response.headers.get("retry-after") ?? NaN);
+  return seconds >= 0 && seconds <= LONGEST_WAIT_S ? seconds : null;
 }
 
 /**
@@ -79,15 +88,36 @@ function formData(request) {
 }
 
 /**
- * Ask for an analysis.
+ * Ask for an analysis. A server that is still starting or has too much to do says when to come
+ * back, and is asked again then.
  * @template Result
  * @param {AnalysisRequest} request
  * @param {AbortSignal} [signal]
+ * @param {(detail: string) => void} [onWait] told why it takes longer
  * @returns {Promise<Result>}
  */
-export async function analyse(request, signal) {
-  const response = await call(request.path, { method: "POST", body: formData(request), signal });
-  return response.json();
+export async function analyse(request, signal, onWait) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const response = await call(request.path, { method: "POST", body: formData(request), signal });
+      return await response.json();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.retryAfterS === null || attempt >= MAX_ATTEMPTS) throw error;
+      onWait?.(error.title);
+      await pause(error.retryAfterS * 1000, signal);
+    }
+  }
+}
+
+/** @param {number} ms @param {AbortSignal} [signal] */
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("no longer wanted", "AbortError"));
+    });
+  });
 }
 
 /**

@@ -58,7 +58,9 @@ class Lab {
       onError: (error) => this.status.failed(error),
     });
     this.asking = new LatestOnly({
-      ask: (/** @type {AnalysisRequest} */ request, signal) => withKey(() => analyse(request, signal)),
+      ask: (/** @type {AnalysisRequest} */ request, signal) => (
+        withKey(() => analyse(request, signal, (words) => this.status.say(`${words}…`)))
+      ),
       show: (answer, request) => this.#show(answer, request),
       fail: (error) => this.#fail(error),
       busy: (busy) => this.status.busy(busy),

@@ -107,7 +107,7 @@ export class ConfidenceCurve {
       series,
       bands,
       axes: [
-        { ...axis, label: words.axis, labelSize: 24, values: (_, values) => values.map((value) => (value === null ? "" : words.x(value))),
+        { ...axis, label: words.axis, size: 32, labelSize: 22, labelGap: 0, values: (_, values) => values.map((value) => (value === null ? "" : words.x(value))),
           ...(ticks ? { splits: () => ticks, filter: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits } : {}) },
         { ...axis, size: 54, values: (_, values) => values.map((value) => `${Math.round(value * 100)} %`) },
       ],

@@ -170,7 +170,7 @@ export class Controls {
     const range = input("attend-layer");
     range.max = String(depth);
     const layer = attend.layer < 0 || attend.layer >= depth ? depth : attend.layer + 1;
-    showRange(range, layer, layer === depth ? `${depth}, the last` : `${layer} of ${depth}`);
+    showRange(range, layer, `${layer} of ${depth}`);
     showChoice("method", attend.method);
     showChoice("attend-token", attend.token);
     showOptions(select("attend-head"), [["", "all, side by side"], ...headOptions(heads)], attend.head);

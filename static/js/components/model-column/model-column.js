@@ -75,7 +75,7 @@ export class ChangedPhotoColumn {
    */
   #show(clean, result, note, caption) {
     this.note.textContent = note;
-    this.caption.textContent = caption;
+    this.caption.textContent = `${caption}. Faded: outside its view.`;
     if (result.image) this.picture.src = result.image;
     const now = result.top[0];
     this.picture.alt = `What ${this.title} was shown: ${caption}`;
