@@ -1,10 +1,17 @@
 import asyncio
 import math
+from collections.abc import Callable
 
 import pytest
 from starlette.types import Message
 
-from app.analysis_call import ClientGone, encode_json, prefers_png, while_connected
+from app.analysis_call import (
+    ClientGone,
+    encode_json,
+    encode_large_json,
+    prefers_png,
+    while_connected,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +38,11 @@ def test_who_prefers_a_picture(accept: str, expected: bool) -> None:
     assert prefers_png(accept) is expected
 
 
-def test_json_is_compact_and_strict() -> None:
-    assert encode_json({"a": [1, "ü"]}) == '{"a":[1,"ü"]}'.encode()
+@pytest.mark.parametrize("encode", [encode_json, encode_large_json])
+def test_json_is_compact_and_strict(encode: Callable[[dict[str, object]], bytes]) -> None:
+    assert encode({"a": [1, "ü", None, 0.1]}) == '{"a":[1,"ü",null,0.1]}'.encode()
     with pytest.raises(ValueError, match="not JSON compliant"):
-        encode_json({"a": math.nan})
+        encode({"a": math.nan})
 
 
 async def stay() -> Message:

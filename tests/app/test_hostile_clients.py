@@ -207,7 +207,7 @@ def resident_bytes(process_id: int) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_memory_stays_flat_under_large_bodies() -> None:
-    body = bytes(50 * MEGABYTE)
+    body = bytes(11 * MEGABYTE)
     peak = 0
     with server_process() as (url, process_id), ThreadPoolExecutor(8) as pool:
         before = resident_bytes(process_id)
