@@ -44,7 +44,6 @@ class Recorded:
 
     direct: DirectForward
     requests: list[ForwardRequest] = field(default_factory=list)
-    waited: list[str] = field(default_factory=list)
 
     def submit(self, request: ForwardRequest) -> "Future[ForwardResult]":
         self.requests.append(request)
