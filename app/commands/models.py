@@ -25,9 +25,11 @@ def list_models() -> None:
             f"{spec.input_px} px",
             str(spec.grid or "-"),
             ", ".join(spec.tokens) or "-",
-            "[green]ready[/green]" if ready else f"ipvit models pull {spec.name}",
+            "[green]ready[/green]" if ready else "to pull",
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print("Fetch what is to pull with: ipvit models pull NAME", highlight=False)
 
 
 def pull(
