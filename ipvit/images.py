@@ -9,27 +9,25 @@ Pillow releases the interpreter lock while it decodes and resizes: several threa
 by side.
 """
 
+import contextlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ipvit.errors import ImageTooLarge, InvalidImage
-from ipvit.png import data_url, encode_png
 
 __all__ = [
     "DISPLAY_PX",
     "DecodedImage",
     "ImageLimits",
-    "data_url",
     "decode_image",
     "decode_mask",
     "decode_painting",
     "display_image",
-    "encode_png",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
@@ -39,17 +37,6 @@ DISPLAY_PX = 768
 """Longest side of pictures in answers."""
 
 _SMALLEST_DISPLAY_PX = 256
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation to the transposition that undoes it; 1 is upright."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +86,10 @@ def decode_image(
     empty, of another format, truncated or broken.
     """
     image, file_format = _load(data, FORMATS, limits or ImageLimits(), field)
-    rgb = _upright(_to_rgb(image), image)
+    rgb = _to_rgb(image)
     # An image that needed no conversion is still the file's own object, metadata and all.
     rgb.info.clear()
+    rgb.getexif().clear()
     return DecodedImage(image=rgb, format=file_format)
 
 
@@ -116,12 +104,11 @@ def decode_mask(
     Raises as `decode_image`.
     """
     image, _ = _load(data, ("PNG",), limits or ImageLimits(), field)
-    upright = _upright(image, image)
     if image.mode == "P":
-        return np.array(upright, dtype=np.uint8)
+        return np.array(image, dtype=np.uint8)
     if image.mode.startswith("I"):
-        return np.asarray(upright).clip(0, 255).astype(np.uint8)
-    return np.array(_over(upright, "black").convert("L"), dtype=np.uint8)
+        return np.asarray(image).clip(0, 255).astype(np.uint8)
+    return np.array(_over(image, "black").convert("L"), dtype=np.uint8)
 
 
 def decode_painting(
@@ -133,8 +120,7 @@ def decode_painting(
     Raises as `decode_image`.
     """
     image, _ = _load(data, ("PNG",), limits or ImageLimits(), field)
-    upright = _upright(_deepened(image), image)
-    return np.array(_over(upright, "black").convert("L"), dtype=np.uint8)
+    return np.array(_over(_deepened(image), "black").convert("L"), dtype=np.uint8)
 
 
 def display_image(image: Image.Image, longest_px: int = DISPLAY_PX) -> Image.Image:
@@ -157,7 +143,7 @@ def display_image(image: Image.Image, longest_px: int = DISPLAY_PX) -> Image.Ima
 def _load(
     data: bytes, formats: tuple[str, ...], limits: ImageLimits, field: str
 ) -> tuple[Image.Image, str]:
-    """The first frame, decoded but not converted, and the file's format."""
+    """The first frame, decoded and upright but not converted, and the file's format."""
     expected = f"expected a {', '.join(formats)} image"
     if not data:
         raise InvalidImage(f"{expected}, got an empty file", field=field)
@@ -186,6 +172,7 @@ def _load(
             f"expected at most {limits.max_pixels} pixels, got {image.width}x{image.height}",
             field=field,
         )
+    _turn_upright(image)
     # A phone's JPEG with a second picture inside calls itself MPO; the first one is a JPEG.
     return image, "JPEG" if image.format == "MPO" else str(image.format)
 
@@ -217,12 +204,9 @@ def _over(image: Image.Image, colour: str) -> Image.Image:
     return ground
 
 
-def _upright(pixels: Image.Image, file: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> None:
     """Apply the file's EXIF orientation to its pixels; unreadable EXIF counts as upright."""
-    try:
-        orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
-    # As in `_load`: anything can come out of broken metadata, and the pixels are fine.
-    except Exception:
-        return pixels
-    method = _UPRIGHT.get(orientation)
-    return pixels if method is None else pixels.transpose(method)
+    # As in `_load`: anything can come out of broken metadata, and the pixels are fine. In place,
+    # since a copy of a 12-megapixel photo takes half as long as decoding it.
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
