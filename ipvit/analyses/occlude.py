@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ipvit.analyses.answers import Answer, answer_head, compare_to_clean, model_head
 from ipvit.analyses.areas import divided_area
-from ipvit.analyses.forward import AnalysisContext, ForwardRequest
+from ipvit.analyses.forward import AnalysisContext, ForwardRequest, ForwardResult
 from ipvit.analyses.parameters import OccludeParams
-from ipvit.analyses.pictures import Picture, composite_png, png_url
+from ipvit.analyses.pictures import Image, Picture, composite_png, likeliest, png_url
 from ipvit.analyses.saliency import Saliency, measure_saliency
 from ipvit.grid import Grid
 from ipvit.images import DecodedImage
@@ -98,18 +98,16 @@ def occlude(
         for plan in plans
     ]
     # Pictures need masks only: they are drawn while the networks run.
-    pictures = [_pictures(image, plan, params) if params.include_images else [] for plan in plans]
+    drawn = [_draw(image, plan, params) for plan in plans]
+    models = [
+        _entry(plan, future.result(), params.top_k)
+        for plan, future in zip(plans, submitted, strict=True)
+    ]
     if composite:
-        return composite_png(pictures)
-    models = []
-    for plan, future, drawn in zip(plans, submitted, pictures, strict=True):
-        result = future.result()
-        clean, compared = compare_to_clean(plan.spec, result.logits, params.top_k)
-        results = _results(plan, compared)
-        for entry, picture in zip(results, drawn, strict=False):
-            entry["image"] = png_url(picture.image)
-        head = model_head(plan.spec, result.precision)
-        models.append({**head, "grid": str(plan.grid), "clean": clean, "results": results})
+        return composite_png(map(_captioned, models, drawn))
+    for model, pictures in zip(models, drawn, strict=True):
+        for result, picture in zip(model["results"], pictures, strict=False):
+            result["image"] = png_url(picture)
     return {
         **answer_head(image, started_s),
         "mode": params.mode,
@@ -175,7 +173,8 @@ def _variants(image: DecodedImage, plan: _Plan, params: OccludeParams) -> npt.ND
     return images
 
 
-def _results(plan: _Plan, compared: list[Answer]) -> list[Answer]:
+def _entry(plan: _Plan, result: ForwardResult, top_k: int) -> Answer:
+    clean, compared = compare_to_clean(plan.spec, result.logits, top_k)
     patches = plan.grid.cells
     results = []
     for (ratio, seed), mask, comparison in zip(plan.conditions, plan.masks, compared, strict=True):
@@ -192,17 +191,23 @@ def _results(plan: _Plan, compared: list[Answer]) -> list[Answer]:
                 "attention_mass": mass,
             }
         )
-    return results
+    head = model_head(plan.spec, result.precision)
+    return {**head, "grid": str(plan.grid), "clean": clean, "results": results}
 
 
-def _pictures(image: DecodedImage, plan: _Plan, params: OccludeParams) -> list[Picture]:
+def _draw(image: DecodedImage, plan: _Plan, params: OccludeParams) -> list[Image]:
+    """One picture a variant; none if none are wanted."""
+    if not params.include_images:
+        return []
     display = Display.of(image, plan.spec.preprocessing, seen_px=plan.area_px)
+    return [render_dropped(display, mask, params.offset_px) for mask in plan.masks]
+
+
+def _captioned(model: Answer, drawn: list[Image]) -> list[Picture]:
     pictures = []
-    for (ratio, seed), mask in zip(plan.conditions, plan.masks, strict=True):
-        loss = np.count_nonzero(mask) / plan.grid.cells
-        named = [f"{params.mode} {ratio:g}" if ratio is not None else params.mode]
-        if seed is not None:
-            named.append(f"seed {seed}")
-        caption = f"{plan.spec.title}: {', '.join(named)}, loss {loss:.0%}"
-        pictures.append(Picture(render_dropped(display, mask, params.offset_px), caption))
+    for result, picture in zip(model["results"], drawn, strict=True):
+        drop = f"{result['dropped_patches']} of {result['patches']} dropped"
+        seed = "" if result["seed"] is None else f", seed {result['seed']}"
+        caption = f"{model['title']}: {drop}{seed}: {likeliest(result)}"
+        pictures.append(Picture(picture, caption))
     return pictures

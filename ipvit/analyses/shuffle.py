@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ipvit.analyses.answers import Answer, answer_head, compare_to_clean, model_head
 from ipvit.analyses.areas import divided_area
-from ipvit.analyses.forward import AnalysisContext, ForwardRequest
+from ipvit.analyses.forward import AnalysisContext, ForwardRequest, ForwardResult
 from ipvit.analyses.parameters import ShuffleParams
-from ipvit.analyses.pictures import Picture, composite_png, png_url
+from ipvit.analyses.pictures import Image, Picture, composite_png, likeliest, png_url
 from ipvit.grid import Grid
 from ipvit.images import DecodedImage
 from ipvit.models.model_spec import ModelSpec
@@ -68,28 +68,18 @@ def shuffle(
         for spec, variants in plans
     ]
     # Pictures need permutations only: they are drawn while the networks run.
-    pictures = [
-        _pictures(image, spec, variants) if params.include_images else []
-        for spec, variants in plans
+    drawn = [
+        _draw(image, spec, variants) if params.include_images else [] for spec, variants in plans
+    ]
+    models = [
+        _entry(spec, variants, future.result(), params.top_k)
+        for (spec, variants), future in zip(plans, submitted, strict=True)
     ]
     if composite:
-        return composite_png(pictures)
-    models = []
-    for (spec, variants), future, drawn in zip(plans, submitted, pictures, strict=True):
-        result = future.result()
-        clean, compared = compare_to_clean(spec, result.logits, params.top_k)
-        results: list[Answer] = [
-            {
-                "grid": str(variant.grid),
-                "seed": variant.seed,
-                "cells": variant.grid.cells,
-                **comparison,
-            }
-            for variant, comparison in zip(variants, compared, strict=True)
-        ]
-        for entry, picture in zip(results, drawn, strict=False):
-            entry["image"] = png_url(picture.image)
-        models.append({**model_head(spec, result.precision), "clean": clean, "results": results})
+        return composite_png(map(_captioned, models, drawn))
+    for model, pictures in zip(models, drawn, strict=True):
+        for result, picture in zip(model["results"], pictures, strict=False):
+            result["image"] = png_url(picture)
     return {**answer_head(image, started_s), "models": models}
 
 
@@ -114,11 +104,32 @@ def _images(
     return images
 
 
-def _pictures(image: DecodedImage, spec: ModelSpec, variants: list[_Variant]) -> list[Picture]:
+def _entry(spec: ModelSpec, variants: list[_Variant], result: ForwardResult, top_k: int) -> Answer:
+    clean, compared = compare_to_clean(spec, result.logits, top_k)
+    results = [
+        {
+            "grid": str(variant.grid),
+            "seed": variant.seed,
+            "cells": variant.grid.cells,
+            **comparison,
+        }
+        for variant, comparison in zip(variants, compared, strict=True)
+    ]
+    return {**model_head(spec, result.precision), "clean": clean, "results": results}
+
+
+def _draw(image: DecodedImage, spec: ModelSpec, variants: list[_Variant]) -> list[Image]:
     pictures = []
     for variant in variants:
         display = Display.of(image, spec.preprocessing, seen_px=variant.area_px)
-        picture = render_shuffled(display, variant.permutation, variant.grid)
-        caption = f"{spec.title}: {variant.grid}, seed {variant.seed}"
+        pictures.append(render_shuffled(display, variant.permutation, variant.grid))
+    return pictures
+
+
+def _captioned(model: Answer, drawn: list[Image]) -> list[Picture]:
+    pictures = []
+    for result, picture in zip(model["results"], drawn, strict=True):
+        condition = f"{result['grid']}, seed {result['seed']}"
+        caption = f"{model['title']}: {condition}: {likeliest(result)}"
         pictures.append(Picture(picture, caption))
     return pictures

@@ -24,6 +24,9 @@ StateDict = dict[str, Tensor]
 
 _LISTED_KEYS = 3
 
+# Once for the process: torch's context manager for this is not safe among threads.
+torch.serialization.add_safe_globals([argparse.Namespace])
+
 # Malformed pickles fail in the unpickler wherever they happen to lead it.
 _UNREADABLE = (
     SafetensorError,
@@ -48,8 +51,7 @@ def read_state_dict(path: Path, source: WeightsSource | None, *, is_safetensors:
         if is_safetensors:
             checkpoint: object = load_file(path)
         else:
-            with torch.serialization.safe_globals([argparse.Namespace]):
-                checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as exc:
         reason, *_ = str(exc).splitlines() or [type(exc).__name__]
         raise WeightsCorrupt(

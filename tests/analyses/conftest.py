@@ -29,6 +29,7 @@ SPECS = Registry(
     (
         small("pocket_deit"),
         small("pocket_deit_shape", fixed_head=2),
+        small("pocket_deit_nopos"),
         small("dino_vit_s"),
         small("deit_t_patch22"),
         small("deit_t_patch38"),

@@ -60,3 +60,12 @@ def test_pictures(photo: DecodedImage, context: AnalysisContext) -> None:
     picture = shuffle(photo, params, context, composite=True)
     assert isinstance(picture, bytes)
     assert Image.open(io.BytesIO(picture)).format == "PNG"
+
+
+def test_without_positions_shuffled_patches_are_the_same_image(
+    photo: DecodedImage, context: AnalysisContext, forward: Recorded
+) -> None:
+    shuffle(photo, ShuffleParams(["pocket_deit_nopos"], seeds=(0, 1)), context)
+    clean, *shuffled = forward.submit(forward.requests[0]).result().logits
+    for logits in shuffled:
+        np.testing.assert_allclose(logits, clean, atol=1e-5)
