@@ -15,11 +15,9 @@ from fastapi import Request, UploadFile
 from starlette.responses import Response
 from starlette.types import Receive
 
-from app.backends import Backend
-from app.catalogue import Catalogue
-from app.metrics import Metrics
-from app.settings import Settings
-from ipvit.errors import ImageTooLarge, WeightsUnavailable
+from app.paced_response import PacedResponse
+from app.services import Services
+from ipvit.errors import DeadlineExceeded, ImageTooLarge, WeightsUnavailable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -34,21 +32,14 @@ class ClientGone(Exception):
 
 
 class AnalysisCall:
-    """Runs one task for one request."""
+    """Runs one task for one request; `close` once the answer is sent."""
 
-    def __init__(
-        self,
-        request: Request,
-        settings: Settings,
-        catalogue: Catalogue,
-        backend: Backend,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, request: Request, services: Services) -> None:
         self.request = request
-        self.settings = settings
-        self.catalogue = catalogue
-        self.backend = backend
-        self.metrics = metrics
+        self.settings = services.settings
+        self.catalogue = services.catalogue
+        self.services = services
+        self._pictures_held = 0
 
     def models(self, names: list[str]) -> list[str]:
         """The models to ask: those named, or the server's default."""
@@ -64,33 +55,57 @@ class AnalysisCall:
         task: str,
         params: "DataclassInstance",
         *,
-        pictures: bool = True,
+        pictures: int | None,
         **files: UploadFile | None,
     ) -> Response:
         """Run `task` and answer.
 
-        params: the task's parameters, already validated. pictures: whether the task can draw.
+        params: the task's parameters, already validated.
+        pictures: how many the task draws if pictures are wanted; None if it cannot draw.
         files: the uploads by field name.
         """
         payload = asdict(params)
         self.catalogue.require_ready(payload["models"])
         blobs = {field: self._read(upload, field) for field, upload in files.items() if upload}
-        as_png = pictures and prefers_png(self.request.headers.get("accept", ""))
-        if as_png:
+        composite = pictures is not None and prefers_png(self.request.headers.get("accept", ""))
+        if composite:
             payload["composite"] = True
-        self.metrics.images.labels(task).inc()
+        drawn = (pictures or 0) if composite or payload.get("include_images", True) else 0
+        self.services.metrics.images.labels(task).inc()
         try:
-            work = self.backend.run(task, payload, blobs, deadline_s=self.settings.deadline_s)
-            result = await while_connected(self.request.receive, work)
+            result = await while_connected(
+                self.request.receive, self._run(task, payload, blobs, drawn)
+            )
         except ClientGone:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
-        if as_png:
-            return Response(base64.b64decode(result["png"]), media_type="image/png")
-        if payload.get("include_images", pictures):
-            body = await asyncio.to_thread(encode_large_json, result)
-        else:
-            body = encode_json(result)
-        return Response(body, media_type="application/json")
+        if composite:
+            return self._paced(base64.b64decode(result["png"]), "image/png")
+        if drawn:
+            return self._paced(
+                await asyncio.to_thread(encode_large_json, result), "application/json"
+            )
+        return Response(encode_json(result), media_type="application/json")
+
+    async def close(self) -> None:
+        """Let go of what the answer held."""
+        await self.services.picture_budget.give_back(self._pictures_held)
+
+    async def _run(
+        self, task: str, payload: dict[str, Any], blobs: dict[str, bytes], drawn: int
+    ) -> dict[str, Any]:
+        deadline_s = self.settings.deadline_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self.services.picture_budget.take(drawn)
+        except TimeoutError:
+            raise DeadlineExceeded(f"expected room for pictures within {deadline_s:g} s") from None
+        self._pictures_held = drawn
+        return await self.services.backend.run(task, payload, blobs, deadline_s=deadline_s)
+
+    def _paced(self, body: bytes, media_type: str) -> Response:
+        return PacedResponse(
+            body, media_type=media_type, timeout_s=self.settings.transfer_timeout_s
+        )
 
     def _read(self, upload: UploadFile, field: str) -> bytes:
         """The upload's bytes, which are in memory: no thread is needed to read them."""
@@ -152,8 +167,10 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, Answer]) -
             raise ClientGone
         return working.result()
     finally:
-        working.cancel()
         leaving.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
 
 
 async def _disconnect(receive: Receive) -> None:

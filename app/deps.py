@@ -1,25 +1,12 @@
-"""What handlers ask for: `ServicesDep` holds what the app was built with, `CallDep` one request."""
+"""What handlers ask for: `ServicesDep` is what the app was built with, `CallDep` one analysis."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from app.analysis_call import AnalysisCall
-from app.backends import Backend
-from app.catalogue import Catalogue
-from app.metrics import Metrics
-from app.settings import Settings
-
-
-@dataclass(frozen=True)
-class Services:
-    """Everything that lives as long as the app."""
-
-    settings: Settings
-    catalogue: Catalogue
-    backend: Backend
-    metrics: Metrics
+from app.services import Services
 
 
 # Both are coroutines because FastAPI runs plain functions on a thread.
@@ -31,11 +18,13 @@ async def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_call(request: Request, services: ServicesDep) -> AnalysisCall:
-    """The request as an analysis to run."""
-    return AnalysisCall(
-        request, services.settings, services.catalogue, services.backend, services.metrics
-    )
+async def get_call(request: Request, services: ServicesDep) -> AsyncIterator[AnalysisCall]:
+    """The request as an analysis to run; closed when the answer has been sent."""
+    call = AnalysisCall(request, services)
+    try:
+        yield call
+    finally:
+        await call.close()
 
 
 CallDep = Annotated[AnalysisCall, Depends(get_call)]

@@ -14,7 +14,6 @@ from starlette.staticfiles import StaticFiles
 import ipvit
 from app.backends import create_backend
 from app.catalogue import Catalogue, known_models
-from app.deps import Services
 from app.error_handlers import install_problem_handlers
 from app.metrics import Measure, Metrics
 from app.middleware.access import Access
@@ -22,6 +21,7 @@ from app.middleware.body_limit import BodyLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.unexpected_errors import UnexpectedErrors
 from app.openapi import describe_api
+from app.picture_budget import PictureBudget
 from app.routes import (
     attention,
     docs,
@@ -34,6 +34,7 @@ from app.routes import (
     segment,
     shuffle,
 )
+from app.services import Services
 from app.settings import Settings
 from ipvit.models.specs import ModelSpec
 
@@ -72,7 +73,13 @@ def create_app(
     backend = create_backend(settings, specs)
     metrics = Metrics()
     metrics.watch_backend(backend.stats)
-    services = Services(settings, Catalogue(settings, specs), backend, metrics)
+    services = Services(
+        settings,
+        Catalogue(settings, specs),
+        backend,
+        metrics,
+        PictureBudget(settings.max_pictures),
+    )
     app = FastAPI(
         title="IPViT Lab",
         version=ipvit.__version__,
@@ -102,7 +109,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
             BodyLimit,
             max_bytes=settings.max_body_bytes,
             max_held_bytes=settings.max_upload_bytes,
-            timeout_s=settings.upload_timeout_s,
+            timeout_s=settings.transfer_timeout_s,
         ),
     ]
 

@@ -52,7 +52,7 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             "upload_timeout",
             408,
             "The body arrived too slowly",
-            "The whole body must arrive within IPVIT_UPLOAD_TIMEOUT_S seconds.",
+            "The whole body must arrive within IPVIT_TRANSFER_TIMEOUT_S seconds.",
         ),
         ProblemKind(
             "weights_unavailable",

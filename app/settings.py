@@ -85,8 +85,17 @@ class Settings(BaseSettings):
         description="Request bodies held in memory at once, all clients together; beyond, "
         "requests get 429 (bytes).",
     )
-    upload_timeout_s: float = Field(
-        60.0, gt=0, description="Longest time a request's body may take to arrive (seconds)."
+    max_pictures: int = Field(
+        128,
+        ge=1,
+        description="Pictures drawn or sent at once, all clients together; requests beyond wait "
+        "(pictures).",
+    )
+    transfer_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="Longest time a request's body may take to arrive, and pictures to be taken "
+        "(seconds).",
     )
     api_keys: NameList = Field(
         (),

@@ -35,4 +35,6 @@ async def attention(
         method=form.method,
     )
     params.validate(call.catalogue.specs)
-    return await call.answer("attention", params, image=form.image)
+    specs = [call.catalogue.specs[name] for name in params.models]
+    pictures = sum(len(params.layers) * (len(params.heads) or spec.heads) + 1 for spec in specs)
+    return await call.answer("attention", params, pictures=pictures, image=form.image)

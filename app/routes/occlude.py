@@ -41,4 +41,5 @@ async def occlude(
         saliency_head=form.saliency_head,
     )
     params.validate(call.catalogue.specs, has_mask=form.mask is not None)
-    return await call.answer("occlude", params, image=form.image, mask=form.mask)
+    pictures = len(params.models) * len(params.effective_ratios) * len(params.effective_seeds)
+    return await call.answer("occlude", params, pictures=pictures, image=form.image, mask=form.mask)

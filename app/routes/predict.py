@@ -29,4 +29,4 @@ async def predict(
     """
     params = PredictParams(models=call.models(form.model), top_k=form.top_k)
     params.validate(call.catalogue.specs)
-    return await call.answer("predict", params, pictures=False, image=form.image)
+    return await call.answer("predict", params, pictures=None, image=form.image)

@@ -35,4 +35,11 @@ async def segment(
         include_images=form.include_images,
     )
     params.validate(call.catalogue.specs)
-    return await call.answer("segment", params, image=form.image, ground_truth=form.ground_truth)
+    pictures = sum(call.catalogue.specs[name].heads + 1 for name in params.models)
+    return await call.answer(
+        "segment",
+        params,
+        pictures=pictures,
+        image=form.image,
+        ground_truth=form.ground_truth,
+    )

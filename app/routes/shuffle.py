@@ -35,4 +35,5 @@ async def shuffle(
         include_images=form.include_images,
     )
     params.validate(call.catalogue.specs)
-    return await call.answer("shuffle", params, image=form.image)
+    pictures = len(params.models) * max(1, len(params.grids)) * len(params.seeds)
+    return await call.answer("shuffle", params, pictures=pictures, image=form.image)

@@ -84,7 +84,6 @@ def test_work_is_cancelled_when_the_client_leaves() -> None:
     async def scenario() -> None:
         with pytest.raises(ClientGone):
             await while_connected(leave, work())
-        await asyncio.sleep(0)
 
     asyncio.run(scenario())
     assert cancelled == [True]

@@ -105,7 +105,7 @@ def test_curl_shows_the_answer(tiny_server: str, tmp_path: Path, expect: list[st
 
 
 def test_a_slow_upload_is_given_up(cache: Path) -> None:
-    settings = tiny_settings(cache, models=(), upload_timeout_s=0.2)
+    settings = tiny_settings(cache, models=(), transfer_timeout_s=0.2)
     with serving(create_app(settings, extra_specs=TINY_SPECS)) as url, connect(url) as connection:
         connection.sendall(request_head("/predict", "Content-Length: 1000") + FORM)
         assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")

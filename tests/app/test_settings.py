@@ -15,7 +15,8 @@ UNIT_WORDS = {
     "max_image_bytes": "bytes",
     "max_pixels": "pixels",
     "max_upload_bytes": "bytes",
-    "upload_timeout_s": "seconds",
+    "transfer_timeout_s": "seconds",
+    "max_pictures": "pictures",
     "rate_limit_per_minute": "per minute",
 }
 
