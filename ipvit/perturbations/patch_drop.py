@@ -39,7 +39,6 @@ __all__ = [
 
 Mask = npt.NDArray[np.bool_]
 Weights = npt.NDArray[np.float64]
-Number = TypeVar("Number", np.int64, np.float64)
 Pixel = TypeVar("Pixel", bound=np.number)
 
 
@@ -114,34 +113,29 @@ def custom_drop_mask(mask: npt.NDArray[np.uint8], grid: Grid) -> Mask:
     Returns (rows, cols) bool; areas are counted exactly, also where cells split pixels.
     """
     height, width = mask.shape
-    painted = _sum_cells((mask != 0).astype(np.int64), grid)
-    # In units of 1/cells px² the area of a cell is height·width.
-    mostly_painted: Mask = 2 * painted >= height * width
+    # In units of 1/cells px² the area of a cell is height·width, and all sums are whole numbers.
+    mostly_painted: Mask = 2 * _sum_cells(mask != 0, grid) >= height * width
     return mostly_painted
 
 
-def _sum_cells(values: npt.NDArray[Number], grid: Grid) -> npt.NDArray[Number]:
+def _sum_cells(values: npt.NDArray[np.bool_ | np.float64], grid: Grid) -> Weights:
     """Sum (H, W) over the grid's cells, in units of 1/cells: (rows, cols)."""
     return _sum_parts(_sum_parts(values, grid.rows).T, grid.cols).T
 
 
-def _sum_parts(values: npt.NDArray[Number], parts: int) -> npt.NDArray[Number]:
-    """Sum (n, m) over `parts` equal stretches of the first axis; an item between is split.
+def _sum_parts(values: npt.NDArray[np.bool_ | np.float64], parts: int) -> Weights:
+    """Sum (n, m) over `parts` equal stretches of the first axis: (parts, m).
 
-    In units of 1/parts of an item, so that whole numbers stay whole.
+    In units of 1/parts of an item: what the edge between two stretches splits stays whole.
     """
     n = len(values)
-    sums = np.empty((parts, values.shape[1]), dtype=values.dtype)
+    sums = np.empty((parts, values.shape[1]))
     for part in range(parts):
         first, beyond = part * n // parts, -(-(part + 1) * n // parts)
-        sums[part] = _overlaps(part, first, beyond, n, parts) @ values[first:beyond]
+        starts = np.arange(first, beyond) * parts
+        shares = np.minimum(starts + parts, (part + 1) * n) - np.maximum(starts, part * n)
+        sums[part] = shares.astype(np.float64) @ values[first:beyond]
     return sums
-
-
-def _overlaps(part: int, first: int, beyond: int, n: int, parts: int) -> npt.NDArray[np.int64]:
-    """How much of items first … beyond - 1 of n lies in a part, in units of 1/parts of an item."""
-    starts = np.arange(first, beyond, dtype=np.int64) * parts
-    return np.minimum(starts + parts, (part + 1) * n) - np.maximum(starts, part * n)
 
 
 def pixel_mask(mask: Mask, height: int, width: int, offset_px: int = 0) -> Mask:
