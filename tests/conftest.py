@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, settings
 
 from app.factory import create_app
 from app.settings import POCKET_MODELS, Settings
@@ -24,6 +25,10 @@ from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.preprocessing import IMAGENET_224, POCKET_32, Preprocessing
 
 STARTUP_S = 120
+
+# A busy machine is no reason to fail.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 def tiny_spec(
