@@ -9,12 +9,11 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ipvit.analyses import attend, parameters
 from ipvit.analyses.occlude import occlude as run_occlude
 from ipvit.analyses.predict import predict as run_predict
 from ipvit.analyses.segment import segment as run_segment
 from ipvit.analyses.shuffle import shuffle as run_shuffle
-
-from ipvit.analyses import attend, parameters
 from ipvit.images import decode_mask
 from workers.calls import Call
 
