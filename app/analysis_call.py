@@ -7,6 +7,7 @@ goes away, its work is called off.
 import asyncio
 import base64
 import json
+import time
 from collections.abc import Coroutine
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -94,13 +95,15 @@ class AnalysisCall:
         self, task: str, payload: dict[str, Any], blobs: dict[str, bytes], drawn: int
     ) -> dict[str, Any]:
         deadline_s = self.settings.deadline_s
+        started_s = time.monotonic()
         try:
             async with asyncio.timeout(deadline_s):
                 await self.services.picture_budget.take(drawn)
         except TimeoutError:
             raise DeadlineExceeded(f"expected room for pictures within {deadline_s:g} s") from None
         self._pictures_held = drawn
-        return await self.services.backend.run(task, payload, blobs, deadline_s=deadline_s)
+        left_s = deadline_s - (time.monotonic() - started_s)
+        return await self.services.backend.run(task, payload, blobs, deadline_s=left_s)
 
     def _paced(self, body: bytes, media_type: str) -> Response:
         return PacedResponse(

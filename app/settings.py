@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         "requests get 429 (bytes).",
     )
     max_pictures: int = Field(
-        128,
+        100,
         ge=1,
         description="Pictures drawn or sent at once, all clients together; requests beyond wait "
         "(pictures).",
