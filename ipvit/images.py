@@ -41,10 +41,23 @@ _SMALLEST_DISPLAY_PX = 256
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """max_bytes: of the file. max_pixels: width times height, read from the header."""
+    """How large an image may be.
+
+    max_bytes: of the file. max_pixels: width times height, read from the header.
+    max_side_px: as much as a JPEG can have; a PNG of one column and 50 million rows would keep
+        a processor busy for seconds.
+    """
 
     max_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 50_000_000
+    max_side_px: int = 65_535
+
+    def allow(self, width: int, height: int) -> bool:
+        """Whether an image of this size is decoded."""
+        return width * height <= self.max_pixels and max(width, height) <= self.max_side_px
+
+    def __str__(self) -> str:
+        return f"at most {self.max_pixels} pixels and {self.max_side_px} px a side"
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +166,10 @@ def _load(
         )
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
-        if image.width * image.height <= limits.max_pixels:
+        if limits.allow(*image.size):
             image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(
-            f"expected at most {limits.max_pixels} pixels, got far more", field=field
-        ) from error
+        raise ImageTooLarge(f"expected {limits}, got far more pixels", field=field) from error
     except UnidentifiedImageError as error:
         raise InvalidImage(f"{expected}, got something else", field=field) from error
     except MemoryError:
@@ -167,11 +178,9 @@ def _load(
     # ValueError, struct.error, EOFError, IndexError, zlib.error, warnings made errors.
     except Exception as error:
         raise InvalidImage(f"{expected}, got a broken one: {error}", field=field) from error
-    if image.width * image.height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"expected at most {limits.max_pixels} pixels, got {image.width}x{image.height}",
-            field=field,
-        )
+    # Asked again, since decoding may correct the size that the header gave.
+    if not limits.allow(*image.size):
+        raise ImageTooLarge(f"expected {limits}, got {image.width}x{image.height} px", field=field)
     _turn_upright(image)
     # A phone's JPEG with a second picture inside calls itself MPO; the first one is a JPEG.
     return image, "JPEG" if image.format == "MPO" else str(image.format)
