@@ -7,7 +7,6 @@ share of shape decisions is reported as `shape_accuracy`.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,15 +69,13 @@ def open_cue_conflict(folder: Path, px: int = 32) -> CueConflictPhotos:
     return CueConflictPhotos(np.stack(images), np.array(shapes), np.array(textures))
 
 
-def shape_bias(
-    photos: CueConflictPhotos, probabilities: Callable[[np.ndarray], np.ndarray]
-) -> ShapeBias:
+def shape_bias(photos: CueConflictPhotos, probabilities: np.ndarray) -> ShapeBias:
     """Decide each photo by the largest of the seven shared classes' probabilities.
 
-    probabilities: images (N, 3, px, px) uint8 to (N, 10) float.
+    probabilities: of the ten classes for each photo, (N, 10) float.
     """
     shared = np.array(sorted(SHARED_CATEGORIES.values()))
-    decision = shared[probabilities(photos.images)[:, shared].argmax(axis=1)]
+    decision = shared[probabilities[:, shared].argmax(axis=1)]
     by_shape = decision == photos.shape
     contest = photos.texture >= 0
     for_shape = int((by_shape & contest).sum())

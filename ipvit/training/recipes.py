@@ -121,6 +121,9 @@ _SOFT_FROM_CNN = Distillation(
     "pocket_cnn", weight=0.9, hard=False, temperature=2.0, hint_weight=1.0
 )
 _CNN_OPTIONS: Mapping[str, Any] = MappingProxyType({"widths": (64, 256, 256)})
+# Six models of the full size would not fit into the 25 MB that the package allows itself.
+_SMALL_CNN_OPTIONS: Mapping[str, Any] = MappingProxyType({"widths": (64, 128, 128)})
+_SHALLOW_DEIT_OPTIONS: Mapping[str, Any] = MappingProxyType({**_DEIT_OPTIONS, "depth": 4})
 
 RECIPES: Registry[Recipe] = Registry(
     "training recipe",
@@ -142,7 +145,7 @@ RECIPES: Registry[Recipe] = Registry(
             name="pocket_cnn_sin",
             summary="CNN on stylised images only; the teacher of shapes",
             architecture="ipvit:pocket_cnn",
-            architecture_options=_CNN_OPTIONS,
+            architecture_options=_SMALL_CNN_OPTIONS,
             epochs=5,
             batch_size=500,
             optimisation=Optimisation("sgd", lr=0.5, weight_decay=5e-4, warmup=0.25),
@@ -154,19 +157,19 @@ RECIPES: Registry[Recipe] = Registry(
             summary="ViT learning softly from pocket_cnn on its one token",
             architecture=_VIT,
             architecture_options=_DEIT_OPTIONS,
-            epochs=10,
+            epochs=8,
             batch_size=250,
             optimisation=_MUON,
             augmentation=_CROPS_AND_FLIPS,
             distillation=_SOFT_FROM_CNN,
-            low_resolution=(0.4, 24),
+            low_resolution=(0.5, 24),
             structured_attention=True,
         ),
         Recipe(
             name="pocket_deit_sin",
             summary="ViT on stylised images only, without augmentation",
             architecture=_VIT,
-            architecture_options=_DEIT_OPTIONS,
+            architecture_options=_SHALLOW_DEIT_OPTIONS,
             epochs=5,
             batch_size=250,
             optimisation=_MUON,

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def copy_stylised(
     done = len(sources) - len(missing)
     on_progress(done, len(sources))
     with ThreadPoolExecutor(job.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        work = (lambda source=source: _stylise(job, source, styles, transfer) for source in missing)
+        work = (partial(_stylise, job, source, styles, transfer) for source in missing)
         for finished in _bounded(pool, work, job.threads * 4):
             finished.result()
             done += 1
@@ -105,11 +106,11 @@ def _stylise(job: StylisedCopy, source: _Source, styles: Styles, transfer: Style
     pixels = (result * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     target = _target(job, source)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.part")
+    unfinished = target.with_name(f".{target.name}.part")
     options = {"quality": 95, "subsampling": 0} if job.suffix == ".jpg" else {}
     image_format = "JPEG" if job.suffix == ".jpg" else "PNG"
-    Image.fromarray(pixels).save(partial, format=image_format, **options)
-    partial.replace(target)
+    Image.fromarray(pixels).save(unfinished, format=image_format, **options)
+    unfinished.replace(target)
 
 
 def _style_of(job: StylisedCopy, source: _Source, styles: Styles) -> _Source:
@@ -160,9 +161,7 @@ def _sources(root: Path) -> list[_Source]:
     if not files:
         raise InvalidInput(f"{root} holds no images", field="data")
     return [
-        _Source(
-            path.relative_to(root).with_suffix("").as_posix(), lambda path=path: Image.open(path)
-        )
+        _Source(path.relative_to(root).with_suffix("").as_posix(), partial(Image.open, path))
         for path in files
     ]
 
@@ -170,12 +169,13 @@ def _sources(root: Path) -> list[_Source]:
 def _cifar_sources(root: Path, split: str) -> list[_Source]:
     images, labels, classes = read_cifar(root, split)
     return [
-        _Source(
-            f"{split}/{classes[label]}/{index:05d}",
-            lambda pixels=pixels: Image.fromarray(pixels.transpose(1, 2, 0)),
-        )
+        _Source(f"{split}/{classes[label]}/{index:05d}", partial(_picture, pixels))
         for index, (pixels, label) in enumerate(zip(images, labels, strict=True))
     ]
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels.transpose(1, 2, 0))
 
 
 def _check_manifest(job: StylisedCopy) -> None:

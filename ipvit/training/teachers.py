@@ -1,6 +1,5 @@
 """A teacher is any trained network, seen through one door: [0, 1] images in, logits out."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from ipvit.errors import InvalidInput, WeightsUnavailable
 from ipvit.models.architectures import build_architecture
+from ipvit.models.weights_files import sha256_of
 
 __all__ = ["Teacher", "TrainedWeights", "find_weights", "open_teacher"]
 
@@ -96,30 +96,26 @@ def _from_card(path: Path) -> TrainedWeights:
         mean=tuple(recipe["mean"]),
         std=tuple(recipe["std"]),
         state=_full_precision(path),
-        sha256=_sha256(path),
+        sha256=sha256_of(path),
     )
 
 
 def _from_registry(name: str, cache_dir: Path) -> TrainedWeights:
-    from ipvit.models.loading import weights_path
+    from ipvit.models.loading import load_model, model_digest
     from ipvit.models.specs import MODELS
 
     spec = MODELS[name]
-    path = weights_path(spec, cache_dir)
-    if path is None:
-        raise WeightsUnavailable(
-            f"the weights of {name} are not on this machine; run: {spec.pull_command}"
-        )
+    options = {key: v for key, v in spec.architecture_options.items() if key != "num_classes"}
     return TrainedWeights(
         name=name,
         architecture=spec.architecture,
-        architecture_options=dict(spec.architecture_options),
+        architecture_options=options,
         num_classes=spec.num_classes,
         input_px=spec.input_px,
         mean=spec.preprocessing.mean,
         std=spec.preprocessing.std,
-        state=_full_precision(path),
-        sha256=_sha256(path),
+        state=load_model(spec, cache_dir=cache_dir).state_dict(),
+        sha256=model_digest(spec, cache_dir),
     )
 
 
@@ -129,7 +125,3 @@ def _full_precision(path: Path) -> dict[str, Tensor]:
         name: value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

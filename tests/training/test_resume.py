@@ -8,11 +8,11 @@ from lightning_fabric import Fabric
 from safetensors.torch import load_file
 
 from ipvit.errors import InvalidInput, TrainingDiverged
+from ipvit.training.image_store import open_image_set
 from ipvit.training.recipes import RECIPES, Optimisation
 from ipvit.training.run import Listeners, TrainingRequest, train_recipe
 from ipvit.training.session import CHECKPOINT, run_epochs
 from ipvit.training.setup import build_trainer
-from ipvit.training.image_store import open_image_set
 
 
 class Interrupted(Exception):
