@@ -27,7 +27,9 @@ from ipvit.preprocessing import IMAGENET_224, POCKET_32, Preprocessing
 STARTUP_S = 120
 
 # A busy machine is no reason to fail.
-settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ours", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("ours")
 
 
