@@ -111,13 +111,17 @@ class AnalysisCall:
         )
 
     def _read(self, upload: UploadFile, field: str) -> bytes:
-        """The upload's bytes, which are in memory: no thread is needed to read them."""
+        """The upload's bytes, which are in memory: no thread is needed to read them.
+
+        The upload is closed, so that the bytes are not held twice.
+        """
         limit_bytes = self.settings.max_image_bytes
         if (upload.size or 0) > limit_bytes:
             raise ImageTooLarge(
                 f"expected a file of at most {limit_bytes} bytes, got {upload.size}", field=field
             )
-        return upload.file.read()
+        with upload.file:
+            return upload.file.read()
 
 
 # Strict: a NaN is an error here rather than in the client's parser.

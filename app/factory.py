@@ -18,6 +18,7 @@ from app.error_handlers import install_problem_handlers
 from app.metrics import Measure, Metrics
 from app.middleware.access import Access
 from app.middleware.body_limit import BodyLimit
+from app.middleware.head_as_get import HeadAsGet
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.unexpected_errors import UnexpectedErrors
 from app.openapi import describe_api
@@ -104,6 +105,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
         Middleware(SecurityHeaders),
         Middleware(Measure, metrics=metrics),
         Middleware(UnexpectedErrors),
+        Middleware(HeadAsGet),
         Middleware(Access, api_keys=settings.api_keys, per_minute=settings.rate_limit_per_minute),
         Middleware(
             BodyLimit,

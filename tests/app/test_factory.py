@@ -61,3 +61,11 @@ def test_keys_guard_the_whole_app(cache: Path) -> None:
         assert client.get("/models").status_code == 401
         assert client.get("/healthz").status_code == 200
         assert client.get("/models", headers={"X-API-Key": "secret"}).status_code == 200
+
+
+def test_head_is_get_without_the_body(client: TestClient) -> None:
+    for path in ("/healthz", "/docs", "/models"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+    assert client.head("/predict").status_code == 405

@@ -21,7 +21,7 @@ from tests.conftest import TINY_SPECS, serving, tiny_settings
 from tests.pictures import photo_file
 
 MEGABYTE = 1_000_000
-WAIT_S = 30
+WAIT_S = 120
 FORM = b"--b\r\nContent-Disposition: form-data; name=image; filename=a.jpg\r\n\r\n"
 
 

@@ -12,6 +12,7 @@ def test_the_documentation_runs_under_the_strict_policy(tiny_server: str) -> Non
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page()
+        page.set_default_timeout(120_000)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{tiny_server}/docs")
