@@ -30,6 +30,7 @@ def model_card(
     parameters: int,
     weights_sha256: str,
     teacher_sha256: str | None,
+    initial_sha256: str | None,
 ) -> dict[str, Any]:
     """All that is needed to judge the weights, and to train them again."""
     return {
@@ -48,6 +49,7 @@ def model_card(
         "parameters": parameters,
         "weights_sha256": weights_sha256,
         "teacher_sha256": teacher_sha256,
+        "initial_sha256": initial_sha256,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},

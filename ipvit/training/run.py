@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ipvit.training.checkpoints import save_weights
 from ipvit.training.image_store import ImageSet, open_image_set
-from ipvit.training.loop import StepReport
+from ipvit.training.loop import StepReport, Trainer
 from ipvit.training.model_cards import model_card, write_card
 from ipvit.training.precision import fabric_precision
 from ipvit.training.recipes import Recipe
@@ -74,23 +74,11 @@ def train_recipe(request: TrainingRequest, listeners: Listeners | None = None) -
         fabric.launch()
     teacher, teacher_sha256 = _open_teacher(recipe, request, len(train.classes))
     initial = find_weights(recipe.init_from, request.cache_dir) if recipe.init_from else None
+    state = None if initial is None else initial.state
     trainer = build_trainer(
-        recipe,
-        train,
-        fabric,
-        seed=request.seed,
-        teacher=teacher,
-        initial_state=None if initial is None else initial.state,
+        recipe, train, fabric, seed=request.seed, teacher=teacher, initial_state=state
     )
-    with SummaryWriter(str(request.out_dir / "tensorboard")) as writer:
-        trainer.on_step = _logged_steps(writer, listeners.on_step)
-        outcome = run_epochs(
-            trainer,
-            test,
-            request.out_dir,
-            resume=request.resume,
-            on_epoch=_logged_epochs(writer, listeners.on_epoch),
-        )
+    outcome = _run_logged(trainer, test, request, listeners)
     weights_file = request.out_dir / f"{recipe.name}.safetensors"
     if fabric.is_global_zero:
         save_weights(weights_file, kept_model(trainer).state_dict())
@@ -99,12 +87,23 @@ def train_recipe(request: TrainingRequest, listeners: Listeners | None = None) -
             "precision": precision,
             "parameters": sum(p.numel() for p in trainer.model.parameters()),
             "teacher_sha256": teacher_sha256,
+            "initial_sha256": None if initial is None else initial.sha256,
             "fingerprints": {"train": train.fingerprint, "test": test.fingerprint},
             "classes": train.classes,
         }
         _write_card(weights_file, recipe, request, outcome, about)
     fabric.barrier()
     return weights_file
+
+
+def _run_logged(
+    trainer: Trainer, test: ImageSet, request: TrainingRequest, listeners: Listeners
+) -> TrainingOutcome:
+    """All epochs, with TensorBoard logs in OUT/tensorboard."""
+    with SummaryWriter(str(request.out_dir / "tensorboard")) as writer:
+        trainer.on_step = _logged_steps(writer, listeners.on_step)
+        on_epoch = _logged_epochs(writer, listeners.on_epoch)
+        return run_epochs(trainer, test, request.out_dir, resume=request.resume, on_epoch=on_epoch)
 
 
 def _final_recipe(request: TrainingRequest) -> Recipe:
