@@ -16,7 +16,9 @@ Weights = npt.NDArray[np.float64]
 
 shares = st.decimals(0, 1, places=4)
 weight_rows = arrays.arrays(
-    np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(0, 1)
+    np.float64,
+    st.tuples(st.integers(1, 4), st.integers(1, 30)),
+    elements=st.floats(0, 1, allow_subnormal=False),
 )
 
 
@@ -87,6 +89,21 @@ class TestInvariants:
         weights = np.round(weights * 1024) / 1024
         for row, foreground in zip(weights, mass_threshold(weights, float(share)), strict=True):
             assert foreground.tolist() == by_fractions(row.tolist(), Fraction(share))
+
+    @given(weight_rows, shares)
+    def test_any_weights_obey_it_but_for_rounding(self, weights: Weights, share: Decimal) -> None:
+        for row, foreground in zip(weights, mass_threshold(weights, float(share)), strict=True):
+            near = Fraction(1, 10**11)
+            surely, perhaps = (
+                by_fractions(row.tolist(), Fraction(share) + slack) for slack in (-near, near)
+            )
+            assert not np.any(np.array(surely) & ~foreground)
+            assert not np.any(foreground & ~np.array(perhaps))
+
+    @given(weight_rows)
+    def test_at_0_no_patch_and_at_1_every_patch_with_weight(self, weights: Weights) -> None:
+        assert not mass_threshold(weights, 0).any()
+        assert np.array_equal(mass_threshold(weights, 1), weights > 0)
 
     @given(weight_rows, shares, shares)
     def test_a_larger_share_has_the_same_foreground_and_more(
