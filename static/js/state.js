@@ -15,7 +15,7 @@ export const MAX_MODELS = 4;
 export function defaultState() {
   return {
     mode: "occlude",
-    photo: "dog",
+    photo: "",
     models: [],
     occlude: { kind: "random", ratio: 0.5, seed: 0, grid: "", offset: 0, saliency: "", saliencyHead: "", mask: "" },
     shuffle: { grid: "4x4", seed: 0 },

@@ -2,12 +2,11 @@
 
 import io
 
-import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Models
+from tests.browser.conftest import SAMPLES, Models
 from tests.browser.lab_page import LabPage, source
 
 
@@ -76,10 +75,10 @@ def test_segments_follow_the_threshold(page: Page, models: Models) -> None:
     expect(lab.columns.first.locator(".scores dt")).to_have_count(0)
 
 
-def test_a_true_outline_scores_the_heads(page: Page, models: Models, server_url: str) -> None:
-    lab = LabPage(page).open(mode="segment", model=models.shape)
-    photo = Image.open(io.BytesIO(httpx.get(f"{server_url}/static/samples/dog.jpg").content))
-    truth = np.zeros((photo.height, photo.width), np.uint8)
+def test_a_true_outline_scores_the_heads(page: Page, models: Models) -> None:
+    lab = LabPage(page).open(mode="segment", photo="dog", model=models.shape)
+    with Image.open(SAMPLES / "dog.jpg") as photo:
+        truth = np.zeros((photo.height, photo.width), np.uint8)
     truth[100:400, 100:500] = 1
     outline = io.BytesIO()
     Image.fromarray(truth).save(outline, "PNG")

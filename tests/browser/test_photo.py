@@ -32,7 +32,7 @@ def _named_file(name: str) -> list[str]:
 
 def test_a_first_visit_shows_an_answer_at_once(page: Page) -> None:
     lab = LabPage(page).open()
-    expect(page.get_by_role("button", name="German shepherd")).to_have_attribute(
+    expect(page.get_by_role("button", name="Chelsea the cat")).to_have_attribute(
         "aria-pressed", "true"
     )
     expect(lab.caption()).to_contain_text("squares hidden (50 %)")
@@ -44,17 +44,17 @@ def test_a_first_visit_shows_an_answer_at_once(page: Page) -> None:
 def test_a_photo_from_the_picker_is_analysed(page: Page) -> None:
     lab = LabPage(page).open()
     before = source(lab.picture())
-    page.get_by_label("Choose a photo…").set_input_files(SAMPLES / "cat.jpg")
-    expect(page.get_by_alt_text("Your photo cat.jpg")).to_be_visible()
+    page.get_by_label("Choose a photo…").set_input_files(SAMPLES / "moose.jpg")
+    expect(page.get_by_alt_text("Your photo moose.jpg")).to_be_visible()
     expect(lab.picture()).not_to_have_attribute("src", before)
-    expect(lab.curl).to_contain_text("image=@cat.jpg")
+    expect(lab.curl).to_contain_text("image=@moose.jpg")
 
 
 def test_a_dropped_photo_is_analysed(page: Page) -> None:
     lab = LabPage(page).open()
     before = source(lab.picture())
-    page.evaluate(DROP, _named_file("duck.jpg"))
-    expect(page.get_by_alt_text("Your photo duck.jpg")).to_be_visible()
+    page.evaluate(DROP, _named_file("dog.jpg"))
+    expect(page.get_by_alt_text("Your photo dog.jpg")).to_be_visible()
     expect(lab.picture()).not_to_have_attribute("src", before)
 
 

@@ -93,7 +93,7 @@ def test_the_curl_line_reproduces_what_is_seen(
 
 
 def test_the_picture_can_be_saved(page: Page) -> None:
-    lab = LabPage(page).open()
+    lab = LabPage(page).open(photo="dog")
     expect(lab.verdict()).to_be_visible()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Download picture").click()

@@ -75,7 +75,7 @@ export function createPhotoPicker({ onPhoto, onError }) {
   });
 
   return {
-    /** Open with a sample by name, or ask for the visitor's own photo again. @param {string} name */
+    /** Open a sample by name, by default the first, or ask for the visitor's own photo again. @param {string} name */
     open(name) {
       const button = samples.find(({ dataset }) => dataset.sample === name);
       if (button) return acceptSample(button);
