@@ -151,7 +151,7 @@ RECIPES: Registry[Recipe] = Registry(
             optimisation=Optimisation(
                 "sgd", lr=0.25, weight_decay=5e-4, warmup=0.2, label_smoothing=0.1
             ),
-            augmentation=Augmentation(crop="pad", pad_px=3, flip=True),
+            augmentation=Augmentation(crop="resized", scale=(0.5, 1.0), flip=True),
             init_from="pocket_cnn",
         ),
         Recipe(
@@ -170,12 +170,12 @@ RECIPES: Registry[Recipe] = Registry(
             summary="ViT learning softly from pocket_cnn on its one token",
             architecture=_VIT,
             architecture_options=_DEIT_OPTIONS,
-            epochs=7,
+            epochs=6,
             batch_size=250,
             optimisation=_MUON,
             augmentation=_CROPS_AND_FLIPS,
             distillation=_SOFT_FROM_CNN,
-            low_resolution=(0.57, 24),
+            low_resolution=(0.67, 24),
             structured_attention=True,
         ),
         Recipe(
