@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "torchvision", "timm", "matplotlib", "lightning_fabric")
+HEAVY = ("torch", "torchvision", "timm", "lightning_fabric")
 
 
 def imported_modules(tree: ast.AST) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""."""
+"""What goes over the wire: forms in, answers out, and their examples."""
