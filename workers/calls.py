@@ -8,13 +8,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 
 from ipvit.analyses.forward import AnalysisContext, ForwardRequest, ForwardResult
 from ipvit.errors import DeadlineExceeded
-from ipvit.images import DecodedImage
+from ipvit.images import DecodedImage, ImageLimits
 from workers.intake import Intake
 from workers.runtime import Runtime
+
+MASK_PIXELS = 4_000_000
 
 
 class Call:
@@ -84,3 +87,8 @@ class Call:
         self.check()
         with self._intake.decoded(data) as image:
             yield image
+
+    def mask_limits(self, image: DecodedImage) -> ImageLimits:
+        """What a mask over `image` may measure: no more than the image, or than a screen."""
+        pixels = max(image.width * image.height, MASK_PIXELS)
+        return replace(self._intake.limits, max_pixels=pixels)

@@ -14,7 +14,7 @@ from ipvit.analyses.occlude import occlude as run_occlude
 from ipvit.analyses.predict import predict as run_predict
 from ipvit.analyses.segment import segment as run_segment
 from ipvit.analyses.shuffle import shuffle as run_shuffle
-from ipvit.images import decode_mask
+from ipvit.images import decode_mask, decode_painting
 from workers.calls import Call
 
 Params = Mapping[str, Any]
@@ -32,8 +32,9 @@ def predict(params: Params, blobs: Blobs, call: Call) -> Answer:
 def occlude(params: Params, blobs: Blobs, call: Call) -> Answer:
     """Predictions with patches dropped; blob "mask" for mode custom."""
     asked, composite = _without_composite(params)
-    mask = decode_mask(blobs["mask"], field="mask") if "mask" in blobs else None
     with call.decoded(blobs["image"]) as image:
+        limits = call.mask_limits(image)
+        mask = decode_painting(blobs["mask"], "mask", limits) if "mask" in blobs else None
         chosen = parameters.OccludeParams(**asked)
         return _answer(run_occlude(image, chosen, call.context, mask, composite=composite))
 
@@ -57,10 +58,11 @@ def attention(params: Params, blobs: Blobs, call: Call) -> Answer:
 def segment(params: Params, blobs: Blobs, call: Call) -> Answer:
     """Foreground by attention mass; blob "ground_truth" adds the Jaccard index."""
     asked, composite = _without_composite(params)
-    truth = None
-    if "ground_truth" in blobs:
-        truth = decode_mask(blobs["ground_truth"], field="ground_truth")
     with call.decoded(blobs["image"]) as image:
+        truth = None
+        if "ground_truth" in blobs:
+            limits = call.mask_limits(image)
+            truth = decode_mask(blobs["ground_truth"], "ground_truth", limits)
         chosen = parameters.SegmentParams(**asked)
         return _answer(run_segment(image, chosen, call.context, truth, composite=composite))
 

@@ -5,6 +5,8 @@ batch has images; what they compute besides forward passes is bounded by `worker
 """
 
 import asyncio
+import gc
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.backends import BackendStats, Readiness
 from app.settings import Settings
-from ipvit.errors import DeadlineExceeded, Overloaded, UnknownName
+from ipvit.errors import DeadlineExceeded, IPViTError, Overloaded, UnknownName
 from ipvit.images import ImageLimits
 from ipvit.models.specs import ModelSpec
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from workers.intake import Intake
     from workers.runtime import Runtime
     from workers.tasks import Task
+
+log = logging.getLogger(__name__)
 
 MIN_POOL_THREADS = 32
 
@@ -48,7 +52,7 @@ class EmbeddedBackend:
 
     async def start(self) -> None:
         """Begin to load the models on a thread."""
-        self._starting = asyncio.create_task(asyncio.to_thread(self._build))
+        self._starting = asyncio.create_task(self._load())
 
     async def close(self) -> None:
         """Wait for what runs, then end the threads."""
@@ -86,7 +90,8 @@ class EmbeddedBackend:
         if starting is None or not starting.done():
             return Readiness(False, "loading models")
         if (error := starting.exception()) is not None:
-            return Readiness(False, f"loading models failed: {error}")
+            why = error if isinstance(error, IPViTError) else "the log tells why"
+            return Readiness(False, f"loading models failed: {why}")
         loaded = starting.result().runtime.loaded()
         return Readiness(True, f"loaded: {', '.join(loaded) or 'no models'}")
 
@@ -138,6 +143,13 @@ class EmbeddedBackend:
         finally:
             call.cancel()
 
+    async def _load(self) -> _Engine:
+        try:
+            return await asyncio.to_thread(self._build)
+        except Exception:
+            log.exception("loading models failed")
+            raise
+
     async def _started(self) -> _Engine:
         if self._starting is None:
             raise RuntimeError("expected start() before run()")
@@ -167,6 +179,9 @@ class EmbeddedBackend:
             threads=settings.threads,
         )
         runtime.start()
+        # What is loaded stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
         limits = ImageLimits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
         return _Engine(runtime, Intake(limits, slots=runtime.stats().lanes), TASKS)
 
