@@ -23,6 +23,7 @@ import { onThemeChange, setUpThemeToggle } from "./components/theme-toggle/theme
 import { curveOf, markOf } from "./curve-data.js";
 import { find } from "./dom.js";
 import { LatestOnly } from "./latest.js";
+import { LinkKeeper } from "./link-keeper.js";
 import { Mask } from "./mask.js";
 import { analysisRequest, curveRequest } from "./requests.js";
 import { hashOf, stateOf } from "./state.js";
@@ -48,7 +49,11 @@ class Lab {
     this.status = createStatusLine();
     this.columns = new ResultColumns();
     this.curve = new ConfidenceCurve();
-    this.share = createShareBar({ onError: (error) => this.status.failed(error) });
+    this.link = new LinkKeeper();
+    this.share = createShareBar({
+      onError: (error) => this.status.failed(error),
+      beforeLink: () => this.link.flush(),
+    });
     this.tabs = createModeTabs({ onChange: (mode) => this.store.set({ mode }) });
     this.chooser = createModelChooser({ catalogue, onChange: (models) => this.store.set({ models }) });
     this.controls = new Controls(this.store, catalogue);
@@ -100,7 +105,7 @@ class Lab {
     this.chooser.show(state.models);
     this.controls.show();
     this.#showPainter();
-    history.replaceState(null, "", hashOf(state));
+    this.link.remember(hashOf(state));
     if (changed.has("mode")) {
       this.columns.showWaiting(state.models.length);
       this.share.clear();

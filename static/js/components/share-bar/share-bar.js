@@ -11,8 +11,8 @@ import { download, find } from "../../dom.js";
 
 const NOTE_MS = 4000;
 
-/** @param {{onError: (error: unknown) => void}} parts */
-export function createShareBar({ onError }) {
+/** @param {{onError: (error: unknown) => void, beforeLink: () => void}} parts */
+export function createShareBar({ onError, beforeLink }) {
   const note = find("[data-share-note]");
   const line = find("[data-curl]");
   const buttons = /** @type {HTMLButtonElement[]} */ ([find("[data-download-picture]"), find("[data-download-json]"), find("[data-copy-curl]")]);
@@ -43,7 +43,10 @@ export function createShareBar({ onError }) {
     const stem = seen?.photo.filename.replace(/\.\w+$/, "") ?? "photo";
     return `${stem}${seen?.request.path.replace("/", "-") ?? ""}.${ending}`;
   };
-  find("[data-copy-link]").addEventListener("click", () => copy(location.href, "Link copied"));
+  find("[data-copy-link]").addEventListener("click", () => {
+    beforeLink();
+    copy(location.href, "Link copied");
+  });
   find("[data-copy-curl]").addEventListener("click", () => copy(line.textContent ?? "", "Command copied"));
   find("[data-download-json]").addEventListener("click", () => {
     if (!seen) return;

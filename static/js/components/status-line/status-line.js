@@ -13,12 +13,24 @@ const FIELD_WORDS = /** @type {Record<string, string>} */ ({
   offset_px: "the shift",
 });
 
+/** A screen reader hears the status once it has stood for so long, not at every step of a drag. */
+const QUIET_MS = 600;
+
 export function createStatusLine() {
   const line = find(".status-line");
   const status = find("[data-status]");
+  const spoken = find("[data-spoken-status]");
   const timing = find("[data-timing]");
   const problem = find("[data-problem]");
   const results = find("[data-results]");
+  let speech = 0;
+
+  /** @param {string} text */
+  function tell(text) {
+    status.textContent = text;
+    window.clearTimeout(speech);
+    speech = window.setTimeout(() => { spoken.textContent = text; }, QUIET_MS);
+  }
 
   return {
     /** @param {boolean} busy */
@@ -31,19 +43,19 @@ export function createStatusLine() {
     answered(text, elapsedMs, precision) {
       problem.hidden = true;
       line.dataset.busy = "false";
-      status.textContent = text;
+      tell(text);
       timing.textContent = `${milliseconds(elapsedMs)} · ${precision}`;
     },
     /** @param {string} text */
     say(text) {
       problem.hidden = true;
-      status.textContent = text;
+      tell(text);
       timing.textContent = "";
     },
     /** @param {unknown} error @param {() => void} [retry] */
     failed(error, retry) {
       line.dataset.busy = "error";
-      status.textContent = "No answer";
+      tell("No answer");
       timing.textContent = "";
       problem.replaceChildren(...describe(error, retry));
       problem.hidden = false;
