@@ -159,7 +159,7 @@ RECIPES: Registry[Recipe] = Registry(
             summary="CNN on stylised images only; the teacher of shapes",
             architecture="ipvit:pocket_cnn",
             architecture_options=_SMALL_CNN_OPTIONS,
-            epochs=5,
+            epochs=4,
             batch_size=500,
             optimisation=Optimisation("sgd", lr=0.5, weight_decay=5e-4, warmup=0.25),
             stylisation=Stylisation(),
