@@ -109,6 +109,7 @@ class Lab {
     if (changed.has("mode")) {
       this.columns.showWaiting(state.models.length);
       this.share.clear();
+      this.#hideCurve();
     }
     this.#ask();
   }
@@ -189,6 +190,8 @@ class Lab {
     const code = JSON.stringify([photo.url, request.path, request.fields]);
     if (code === this.#curveCode) return;
     this.#curveCode = code;
+    this.curve.root.hidden = false;
+    this.curve.showWaiting();
     this.askingCurve.schedule(() => request);
   }
 
@@ -215,7 +218,6 @@ class Lab {
   #showCurve(answer) {
     const { state } = this.store;
     const { lines, words } = curveOf(state, answer, (model) => state.models.indexOf(model) + 1);
-    this.curve.root.hidden = false;
     this.curve.show(lines, words);
     this.curve.setMark(markOf(state, this.answer));
   }
@@ -223,6 +225,7 @@ class Lab {
   #hideCurve() {
     this.askingCurve.cancel();
     this.#curveCode = "";
+    this.curve.clear();
     this.curve.root.hidden = true;
   }
 

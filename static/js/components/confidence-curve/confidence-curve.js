@@ -55,6 +55,22 @@ export class ConfidenceCurve {
     this.redraw();
   }
 
+  /** Say that the numbers are being asked for; an older curve stays until they come. */
+  showWaiting() {
+    if (this.lines.length > 0) return;
+    this.title.textContent = "Confidence over the whole range";
+    this.readout.textContent = "Measuring…";
+  }
+
+  /** Nothing is known any more. */
+  clear() {
+    this.lines = [];
+    this.words = null;
+    this.legend.replaceChildren();
+    this.tableRoot.replaceChildren();
+    this.redraw();
+  }
+
   /** Where the slider stands now. @param {number | null} x */
   setMark(x) {
     this.mark = x;

@@ -33,7 +33,7 @@ export function createModelChooser({ catalogue, onChange }) {
     return { input, label };
   }
 
-  const missing = catalogue.models.length - catalogue.ready.length;
+  const missing = catalogue.models.filter(({ ready, pull }) => !ready && pull !== null).length;
   root.replaceChildren(
     catalogue.ready.length > 0
       ? el("div", { className: "model-options" }, ...[...options.values()].map(({ label }) => label))
