@@ -60,6 +60,10 @@ class TestByHand:
         assert mass_threshold([196 * weight for weight in weights], mass).tolist() == expected
         assert mass_threshold(np.float32([4, 1, 3, 2]), mass).tolist() == expected
 
+    def test_what_is_left_is_taken_in_decimals(self) -> None:
+        # In binary 1 - 0.99999999 is 9.99999993922529e-09, less than the first patch holds.
+        assert mass_threshold([1, 99_999_999], 0.99999999).tolist() == [False, True]
+
     def test_equal_weights_keep_their_order(self) -> None:
         # Cumulative .25 .5 .75 1: half the mass is the last two of four equals.
         assert mass_threshold([1, 1, 1, 1], 0.5).tolist() == [False, False, True, True]
