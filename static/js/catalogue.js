@@ -97,25 +97,12 @@ export class Catalogue {
  * @param {number} height
  */
 export function modelView(facts, width, height) {
-  const { resize, crop, squash } = protocol(facts);
-  if (squash) return { left: 0, top: 0, width: 1, height: 1 };
-  const side = Math.min(width, height) * Math.min(1, crop / resize);
+  if (facts.squash) return { left: 0, top: 0, width: 1, height: 1 };
+  const side = Math.min(width, height) * Math.min(1, facts.crop_px / facts.resize_px);
   return {
     left: (width - side) / 2 / width,
     top: (height - side) / 2 / height,
     width: side / width,
     height: side / height,
-  };
-}
-
-/** @param {ModelFacts} facts */
-function protocol(facts) {
-  const words = facts.preprocessing;
-  const resize = Number(/shorter side to (\d+) px/.exec(words)?.[1] ?? facts.input_px);
-  const crop = Number(/centre crop (\d+) px/.exec(words)?.[1] ?? resize);
-  return {
-    resize: facts.resize_px ?? resize,
-    crop: facts.crop_px ?? crop,
-    squash: facts.squash ?? /resize to \d+x\d+ px/.test(words),
   };
 }

@@ -6,7 +6,8 @@
  */
 
 /**
- * Make an element. Keys of `props` are DOM properties; `data` and `aria` are maps of attributes.
+ * Make an element. Keys of `props` are DOM properties, but for three: `data` (the dataset),
+ * `attrs` (attributes) and `on` (listeners).
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
  * @param {Record<string, any>} [props]

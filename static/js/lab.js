@@ -123,6 +123,7 @@ class Lab {
     if (occlude.grid !== "" && !grids.includes(occlude.grid)) occlude.grid = "";
     const pieces = this.catalogue.shuffleGrids(models);
     if (!pieces.includes(shuffle.grid)) shuffle.grid = pieces[Math.floor(pieces.length / 2)] ?? "2x2";
+    if (this.catalogue.saliencyDefault === null) occlude.saliency ||= this.catalogue.looking[0]?.name ?? "";
     if (occlude.kind === "custom") {
       if (occlude.grid === "") {
         const own = models[0]?.grid ?? FIRST_GRID;

@@ -4,10 +4,10 @@ export type Mode = "occlude" | "shuffle" | "attend" | "segment";
 
 export interface ModelFacts {
   name: string; title: string; architecture: string; family: string;
-  input_px: number; patch_px: number | null; grid: string | null;
+  input_px: number; patch_px: number | null; grid: string;
   depth: number; heads: number; tokens: string[]; prefix_tokens: number;
   num_classes: number; labels: string | null; preprocessing: string;
-  resize_px?: number; crop_px?: number; squash?: boolean;
+  resize_px: number; crop_px: number; squash: boolean;
   paper: string; note: string; licence: string;
   ready: boolean; loaded: boolean; pull: string | null;
   card: Record<string, unknown> | null;

@@ -138,7 +138,7 @@ export class Controls {
     label.textContent = kind === "random" ? "Hidden" : `${kind === "salient" ? "Most" : "Least"} attention hidden`;
     showRange(input("occlude-ratio"), percentage, `${percentage} %`);
     showNumber(input("occlude-seed"), occlude.seed);
-    const own = models.map(({ grid }) => grid ?? "").filter((grid, place, all) => all.indexOf(grid) === place);
+    const own = models.map(({ grid }) => grid).filter((grid, place, all) => all.indexOf(grid) === place);
     /** @type {[string, string][]} */
     const grids = this.catalogue.commonGrids(models).map((grid) => [grid, gridName(grid, models)]);
     const first = own.length === 1 ? `the model’s own, ${gridWords(own[0])}` : "each model’s own";
@@ -147,7 +147,7 @@ export class Controls {
     offset.max = String(Math.min(64, ...models.map(({ input_px: px }) => px)) - 1);
     showNumber(offset, occlude.offset);
     const standard = this.catalogue.byName.get(this.catalogue.saliencyDefault ?? "");
-    showOptions(select("occlude-saliency"), [["", standard ? `${standard.title} (default)` : "the server’s"],
+    showOptions(select("occlude-saliency"), [...(standard ? [/** @type {[string, string]} */ (["", `${standard.title} (default)`])] : []),
       ...this.catalogue.looking.map((facts) => /** @type {[string, string]} */ ([facts.name, facts.title]))], occlude.saliency);
     const looking = this.catalogue.byName.get(occlude.saliency);
     select("occlude-saliency-head").disabled = !looking;

@@ -34,7 +34,7 @@ export function modelCard(facts) {
     facts.ready || facts.pull === null ? null : pullLine(facts.pull),
     factList([
       ["Input", `${facts.input_px} × ${facts.input_px} px`],
-      ["Patches", facts.patch_px ? `${facts.grid ? gridWords(facts.grid) : ""} of ${facts.patch_px} px` : "none (convolutions)"],
+      ["Patches", facts.patch_px ? `${gridWords(facts.grid)} of ${facts.patch_px} px` : "none (convolutions)"],
       ["Attention", attention],
       ["Tokens", facts.tokens.join(", ") || "none"],
       ["Classes", facts.num_classes ? `${facts.num_classes} (${facts.labels ?? "unnamed"})` : "none: features only"],

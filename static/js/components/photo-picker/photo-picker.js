@@ -64,7 +64,6 @@ export function createPhotoPicker({ onPhoto, onError }) {
   for (const button of samples) button.addEventListener("click", () => acceptSample(button));
   input.addEventListener("change", () => {
     const file = input.files?.[0];
-    input.blur();
     if (file) acceptFile(file);
     input.value = "";
   });

@@ -15,6 +15,7 @@ const NOTE_MS = 4000;
 export function createShareBar({ onError, beforeLink }) {
   const note = find("[data-share-note]");
   const line = find("[data-curl]");
+  const block = find(".curl");
   const buttons = /** @type {HTMLButtonElement[]} */ ([find("[data-download-picture]"), find("[data-download-json]"), find("[data-copy-curl]")]);
   /** @type {{request: AnalysisRequest, photo: Photo, answer: unknown} | null} */
   let seen = null;
@@ -64,6 +65,7 @@ export function createShareBar({ onError, beforeLink }) {
     }
   });
   enable(false);
+  block.hidden = true;
 
   return {
     /** @param {AnalysisRequest} request @param {Photo} photo @param {unknown} answer */
@@ -72,13 +74,15 @@ export function createShareBar({ onError, beforeLink }) {
       enable(true);
       const number = ++lineNumber;
       const text = await curlLine(request, photo, location.origin);
-      if (number === lineNumber) line.textContent = text;
+      if (number !== lineNumber) return;
+      line.textContent = text;
+      block.hidden = false;
     },
     /** Nothing to take along. */
     clear() {
       seen = null;
       lineNumber++;
-      line.textContent = "";
+      block.hidden = true;
       enable(false);
     },
   };

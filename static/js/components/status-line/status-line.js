@@ -13,6 +13,11 @@ const FIELD_WORDS = /** @type {Record<string, string>} */ ({
   offset_px: "the shift",
 });
 
+/** Problems that a visitor can mend, in words that tell how. */
+const PLAIN_WORDS = /** @type {Record<string, string>} */ ({
+  body_too_large: "The file is larger than this server takes, which is 10 MB unless it was set otherwise. Choose a smaller one.",
+});
+
 /** A screen reader hears the status once it has stood for so long, not at every step of a drag. */
 const QUIET_MS = 600;
 
@@ -67,12 +72,13 @@ export function createStatusLine() {
 export function describe(error, retry) {
   const known = error instanceof ApiError;
   const title = known ? error.title : "Something went wrong in this page";
-  const detail = error instanceof Error ? error.message : String(error);
-  const about = known && error.field ? FIELD_WORDS[error.field] ?? `“${error.field}”` : "";
+  const detail = known && PLAIN_WORDS[error.code] || (error instanceof Error ? error.message : String(error));
+  const about = known && error.field ? FIELD_WORDS[error.field] ?? "" : "";
+  const hopeful = !known || error.status === 0 || error.status === 429 || error.status >= 500;
   return [
     el("h2", {}, about ? `${title}: ${about}` : title),
     el("p", {}, sentence(detail)),
-    retry ? el("button", { type: "button", className: "button button-small", on: { click: retry } }, "Try again") : "",
+    retry && hopeful ? el("button", { type: "button", className: "button button-small", on: { click: retry } }, "Try again") : "",
   ];
 }
 
