@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.photos import photos
+from benchmarks.processes import Server
 
 BOUNDARY = "ipvit-benchmark-boundary"
 
@@ -102,15 +103,17 @@ async def run(order: dict[str, Any]) -> dict[str, Any]:
     requests = [encode(order["path"], photo, order["fields"]) for photo in photos()]
     clients = range(order["clients"])
     running = asyncio.gather(*(_client(order, requests, first, tally) for first in clients))
+    target = Server(order["port"], order["watch_pid"])
     await asyncio.sleep(order["warm_up_s"])
-    cpu_s = time.process_time()
+    cpu_s, server_cpu_s = time.process_time(), target.cpu_s()
     await asyncio.sleep(order["seconds"])
-    cpu_s = time.process_time() - cpu_s
+    cpu_s, server_cpu_s = time.process_time() - cpu_s, target.cpu_s() - server_cpu_s
     await running
     return {
         "latencies_s": tally.latencies_s,
         "seconds": order["seconds"],
         "cpu_s": cpu_s,
+        "server_cpu_s": server_cpu_s,
         "failures": tally.failures,
         "first_failure": tally.first_failure,
     }

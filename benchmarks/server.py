@@ -9,9 +9,11 @@ import sys
 import uvicorn
 from fastapi import FastAPI, UploadFile
 
+from app.catalogue import known_models
 from app.factory import create_app
 from app.settings import Settings
 from benchmarks.models import RANDOM_MODELS
+from ipvit.models.weights_files import is_ready
 
 
 def empty_app() -> FastAPI:
@@ -28,7 +30,9 @@ def empty_app() -> FastAPI:
 def real_app() -> FastAPI:
     """The product, with the benchmark's models loaded as well."""
     settings = Settings()
-    names = (*settings.models, *(spec.name for spec in RANDOM_MODELS))
+    specs = known_models(settings, RANDOM_MODELS)
+    wanted = (*settings.models, *(spec.name for spec in RANDOM_MODELS))
+    names = tuple(name for name in wanted if is_ready(specs[name], settings.cache))
     return create_app(settings.model_copy(update={"models": names}), extra_specs=RANDOM_MODELS)
 
 
