@@ -1,6 +1,7 @@
 """Where a token looks: attention maps of chosen blocks and heads, raw or rolled out."""
 
 import time
+from collections.abc import Iterator
 from typing import Literal, overload
 
 import numpy as np
@@ -71,12 +72,12 @@ def attend(
     models, pictures = [], []
     for spec, future, display in zip(specs, submitted, displays, strict=True):
         result = future.result()
-        entries, drawn = _maps(params, spec, result, display)
-        pictures.append(drawn)
+        drawn = _maps(params, spec, result, display)
         if composite:
+            pictures.append([picture for _, picture in drawn])
             continue
-        for entry, picture in zip(entries, drawn, strict=True):
-            entry["overlay"] = png_url(picture.image)
+        # Each picture is encoded before the next is drawn: a hundred would fill the memory.
+        maps = [{**entry, "overlay": png_url(picture.image)} for entry, picture in drawn]
         models.append(
             {
                 **model_head(spec, result.precision),
@@ -84,7 +85,7 @@ def attend(
                 "layers": spec.depth,
                 "heads": spec.heads,
                 "original": png_url(image.display),
-                "maps": entries,
+                "maps": maps,
             }
         )
     if composite:
@@ -126,20 +127,16 @@ def _rows(
 
 def _maps(
     params: AttentionParams, spec: ModelSpec, result: ForwardResult, display: Display
-) -> tuple[list[Answer], list[Picture]]:
-    entries, pictures = [], []
+) -> Iterator[tuple[Answer, Picture]]:
     for layer, head, row in _rows(params, spec, result):
         grid = spec.grid
         weights = patch_grid(row, prefix_tokens=spec.prefix_tokens, rows=grid.rows, cols=grid.cols)
-        entries.append(
-            {
-                "layer": layer,
-                "head": head,
-                "weights": weights.tolist(),
-                "patch_mass": float(patch_mass(row, prefix_tokens=spec.prefix_tokens)),
-            }
-        )
+        entry = {
+            "layer": layer,
+            "head": head,
+            "weights": weights.tolist(),
+            "patch_mass": float(patch_mass(row, prefix_tokens=spec.prefix_tokens)),
+        }
         named = "rollout" if head is None else f"head {head}"
         caption = f"{spec.title}: {params.token} token, layer {layer}, {named}"
-        pictures.append(Picture(heatmap_overlay(display, weights), caption))
-    return entries, pictures
+        yield entry, Picture(heatmap_overlay(display, weights), caption)
