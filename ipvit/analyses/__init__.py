@@ -1,1 +1,1 @@
-"""What one image tells: each analysis is a pure function that API, command line and workers share."""
+"""What one image tells: pure functions that API, command line and workers share."""
