@@ -67,7 +67,7 @@ def _transfer(
     if method == "fourier":
         from ipvit.training.fourier import exchange_amplitude
 
-        return lambda content, style: exchange_amplitude(content, style, strength)
+        return lambda content, style: exchange_amplitude(content, style, strength, periodic=True)
     if method == "adain":
         from app.settings import Settings
         from ipvit.training.adain import load_adain

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from ipvit.errors import InvalidInput, WeightsCorrupt, WeightsUnavailable
 from ipvit.training.adain import AdaIN, build_decoder, build_encoder, load_adain, match_statistics
-from ipvit.training.fourier import exchange_amplitude
+from ipvit.training.fourier import exchange_amplitude, periodic_component
 from ipvit.training.stylised_copy import StylisedCopy, copy_stylised
 
 
@@ -60,6 +60,17 @@ def test_amplitudes_are_exchanged_and_phases_stay():
     strong = theirs.abs() > 1e-2
     assert torch.allclose((mixed / mixed.abs())[strong], (ours / ours.abs())[strong], atol=1e-2)
     assert torch.allclose(exchange_amplitude(content, style, 0.0), content, atol=1e-6)
+
+
+def test_the_periodic_component_has_no_jump_at_the_edges():
+    ramp = torch.linspace(0, 1, 16).expand(1, 3, 16, 16)
+    periodic = periodic_component(ramp)
+    assert torch.allclose(periodic.mean(), ramp.mean(), atol=1e-6)
+    jump = (periodic[..., :, 0] - periodic[..., :, -1]).abs().max()
+    assert jump < 0.2 < (ramp[..., :, 0] - ramp[..., :, -1]).abs().max()
+    level = torch.cos(2 * torch.pi * (torch.arange(16) + 0.5) / 16)  # both ends are equal
+    wave = level[:, None] * level
+    assert torch.allclose(periodic_component(wave), wave, atol=1e-6)
 
 
 def test_adain_matches_the_style_s_statistics():
