@@ -11,7 +11,9 @@
 import { Mask } from "./mask.js";
 
 const MOST_CLASSES = 10;
-const CURVE_STEPS = 11;
+const CURVE_RATIOS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+/** Attention can rest on very few patches: the ends of the range say most. */
+const CURVE_MASSES = [0, 0.01, 0.02, 0.05, ...CURVE_RATIOS.slice(1, -1), 0.95, 0.98, 0.99, 1];
 const CURVE_SEEDS = 5;
 
 export const PATHS = { occlude: "/occlude", shuffle: "/shuffle", attend: "/attention", segment: "/segment" };
@@ -58,7 +60,7 @@ export function curveRequest(state, photo, models, shuffleGrids) {
   if (state.mode === "occlude") {
     const { kind, grid, offset, saliency, saliencyHead } = state.occlude;
     add(request, "mode", kind);
-    for (let step = 0; step < CURVE_STEPS; step++) add(request, "ratio", step / (CURVE_STEPS - 1));
+    for (const ratio of kind === "random" ? CURVE_RATIOS : CURVE_MASSES) add(request, "ratio", ratio);
     if (kind === "random") addSeeds(request, state.occlude.seed);
     else addSaliency(request, saliency, saliencyHead);
     if (grid) add(request, "grid", grid);

@@ -18,8 +18,8 @@ def test_the_link_restores_everything(
     page: Page, context: BrowserContext, watch: Watch, models: Models
 ) -> None:
     lab = LabPage(page).open(model=[models.shape, models.transformer])
-    page.get_by_role("button", name="Kingfisher").click()
-    expect(lab.curl).to_contain_text("kingfisher.jpg")
+    page.get_by_role("button", name="Red panda").click()
+    expect(lab.curl).to_contain_text("red-panda.jpg")
     lab.panel.get_by_label("Squares").select_option("4x4")
     lab.panel.get_by_label("Draw", exact=True).fill("7")
     lab.slide("Hidden", 75)
