@@ -118,7 +118,7 @@ export class ConfidenceCurve {
       width: this.plotRoot.clientWidth || 600,
       height: HEIGHT_PX,
       legend: { show: false },
-      cursor: { drag: { x: false, y: false }, points: { show: false } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: false, distr: words.log ? 3 : 1, log: 2 }, y: { range: [0, 1] } },
       series,
       bands,
@@ -160,9 +160,9 @@ export class ConfidenceCurve {
     const x = plot.data[0][index];
     const parts = this.lines.flatMap(({ title, points }) => {
       const point = nearest(points, x);
-      return point ? [" ", title, " ", el("b", {}, `${percent(point.mean)}${words.draws > 1 ? ` ± ${percent(point.spread)}` : ""}`)] : [];
+      return point ? [` · ${title} `, el("b", {}, `${percent(point.mean)}${words.draws > 1 ? ` ± ${percent(point.spread)}` : ""}`)] : [];
     });
-    this.readout.replaceChildren(`At ${words.x(x)}:`, ...parts);
+    this.readout.replaceChildren(`At ${words.x(x)}`, ...parts);
   }
 
   #fillTable() {
