@@ -1,14 +1,15 @@
 """What waits for a network, and how it is cut into batches.
 
 Requests for the same model, image size and attention query wait in one queue, in the order they
-came. A lane (a thread that runs networks) takes from the queue whose first request is oldest:
+came. A lane (a thread that runs networks) takes from the queue whose first request is oldest, and
+takes one lane's share of all images in the house, up to `max_batch`. So one large request is
+computed by all lanes side by side, and under load each lane has a batch of its own.
 
-- everything that waits there, up to `max_batch` images, merged into one batch;
-- but no more than its share when other lanes are idle, so that one large request is computed by
-  all of them side by side.
+Callers announce a request while they still decode it. A lane waits for its share only while some
+are announced, because only then is there company to wait for (and decoding to fill the cores), and
+never longer than `max_wait_s`. A lone request never waits.
 
-A request may therefore be cut into pieces, which `Ticket` puts together again. Nobody waits for
-company unless `max_wait_s` says so: while lanes are busy the queue fills by itself.
+A request may be cut into pieces, which `Ticket` puts together again.
 """
 
 import math
@@ -57,13 +58,30 @@ class BatchQueue:
         self._changed = Condition()
         self._order = count()
         self._closed = False
+        self._coming = 0
+        self._running = 0
         self.waiting = 0
         self.busy = 0
         self.rejected = 0
         self.expired = 0
 
-    def put(self, ticket: Ticket) -> None:
-        """Queue `ticket`; raises Overloaded at once if its images do not fit."""
+    def announce(self) -> None:
+        """A request is on its way; `put` or `withdraw` must follow."""
+        with self._changed:
+            self._coming += 1
+
+    def withdraw(self) -> None:
+        """An announced request does not come after all."""
+        with self._changed:
+            self._coming -= 1
+            if self._coming == 0:
+                self._changed.notify_all()
+
+    def put(self, ticket: Ticket, *, announced: bool = False) -> None:
+        """Queue `ticket`; raises Overloaded at once if its images do not fit.
+
+        announced: whether this is a request that was announced; not so if it raises.
+        """
         with self._changed:
             if self._closed:
                 raise Overloaded("the service is shutting down", retry_after_s=1.0)
@@ -75,9 +93,12 @@ class BatchQueue:
                     retry_after_s=self._seconds_to_clear(self.waiting),
                 )
             ticket.order = next(self._order)
+            is_first = ticket.key not in self._queues
             self._queues.setdefault(ticket.key, deque()).append(ticket)
             self.waiting += ticket.images
-            self._changed.notify(self.lanes if ticket.images > 1 else 1)
+            self._coming -= announced
+            if is_first or self._ripens_in_s(ticket.key) <= 0:
+                self._changed.notify()
 
     def take(self) -> Batch | None:
         """The next batch, as soon as there is one; None once the queue is closed and empty."""
@@ -91,10 +112,11 @@ class BatchQueue:
                     return None
                 self._changed.wait(wait_s)
 
-    def done(self) -> None:
+    def done(self, batch: Batch) -> None:
         """A lane has finished the batch it took."""
         with self._changed:
             self.busy -= 1
+            self._running -= batch.images
 
     def close(self) -> None:
         """Take no more tickets; what waits is still handed out."""
@@ -116,38 +138,54 @@ class BatchQueue:
         ripe: list[tuple[int, BatchKey]] = []
         wait_s: float | None = None
         for key, queue in self._queues.items():
-            ripens_s = queue[0].arrived + self.max_wait_s - time.monotonic()
-            if ripens_s <= 0 or self._closed or self._waiting_for(key) >= self.max_batch:
+            ripens_in_s = self._ripens_in_s(key)
+            if ripens_in_s <= 0:
                 ripe.append((queue[0].order, key))
             else:
-                wait_s = ripens_s if wait_s is None else min(wait_s, ripens_s)
+                wait_s = ripens_in_s if wait_s is None else min(wait_s, ripens_in_s)
         return (min(ripe)[1], None) if ripe else (None, wait_s)
 
-    def _waiting_for(self, key: BatchKey) -> int:
-        return sum(ticket.images - ticket.taken for ticket in self._queues[key])
+    def _ripens_in_s(self, key: BatchKey) -> float:
+        """How long a lane should still wait for company for `key`."""
+        queue = self._queues[key]
+        if self._coming == 0 or self._closed:
+            return 0.0
+        if sum(ticket.images - ticket.taken for ticket in queue) >= self._share():
+            return 0.0
+        return queue[0].arrived + self.max_wait_s - time.monotonic()
+
+    def _share(self) -> int:
+        """How many images a lane takes: its part of all that run, wait or come."""
+        in_the_house = self._running + self.waiting + self._coming
+        return max(1, min(self.max_batch, math.ceil(in_the_house / self.lanes)))
 
     def _cut(self, key: BatchKey) -> Batch:
         """Take this lane's share of the queue of `key`."""
         queue = self._queues[key]
-        waiting = self._waiting_for(key)
-        share = min(self.max_batch, math.ceil(waiting / (self.lanes - self.busy)))
+        share = room = self._share()
         pieces: list[Piece] = []
-        room = share
         while room and queue:
             ticket = queue[0]
-            if not ticket.claim():
-                queue.popleft()
-                self.waiting -= ticket.images - ticket.taken
-                continue
             start, stop = ticket.taken, min(ticket.images, ticket.taken + room)
-            pieces.append(Piece(ticket, start, stop))
+            if ticket.claim():
+                pieces.append(Piece(ticket, start, stop))
+                room -= stop - start
+            else:
+                stop = ticket.images
             ticket.taken = stop
-            room -= stop - start
             self.waiting -= stop - start
             if stop == ticket.images:
                 queue.popleft()
         if not queue:
             del self._queues[key]
+        return self._begin(pieces, key, share)
+
+    def _begin(self, pieces: list[Piece], key: BatchKey, share: int) -> Batch:
+        """Count the batch as running, with the cores that nobody else will want meanwhile."""
         self.busy += 1
-        sharers = min(self.lanes, self.busy + math.ceil(self.waiting / share))
-        return Batch(key, tuple(pieces), max(1, self.threads // sharers))
+        lanes_wanted = self.busy + math.ceil((self.waiting + self._coming) / share)
+        batch = Batch(key, tuple(pieces), max(1, self.threads // min(self.lanes, lanes_wanted)))
+        self._running += batch.images
+        if self._queues:
+            self._changed.notify()
+        return batch

@@ -41,6 +41,7 @@ class Call:
         self._saliency_model = saliency_model
         self._futures: list[Future[ForwardResult]] = []
         self._cancelled = False
+        self._announced = False
         self._lock = Lock()
 
     @property
@@ -60,7 +61,8 @@ class Call:
         """
         self.check()
         left_s = None if self._expires is None else self._expires - time.monotonic()
-        future = self._runtime.submit(request, left_s)
+        future = self._runtime.submit(request, left_s, announced=self._announced)
+        self._announced = False
         with self._lock:
             self._futures.append(future)
             if self._cancelled:
@@ -85,8 +87,15 @@ class Call:
     def decoded(self, data: bytes) -> Iterator[DecodedImage]:
         """The image in `data`; nothing is decoded for a caller who has gone."""
         self.check()
-        with self._intake.decoded(data) as image:
-            yield image
+        self._runtime.announce()
+        self._announced = True
+        try:
+            with self._intake.decoded(data) as image:
+                yield image
+        finally:
+            if self._announced:
+                self._runtime.withdraw()
+                self._announced = False
 
     def mask_limits(self, image: DecodedImage) -> ImageLimits:
         """What a mask over `image` may measure: no more than the image, or than a screen."""

@@ -48,7 +48,7 @@ class Runtime:
     specs: every model known; those in `preload` are loaded by `start`, others at first use.
     threads: cores to use, 0 for all that this process may run on.
     max_batch: images in one forward pass; max_queue: images that may wait, all models together.
-    max_wait_ms: how long a request waits for company even when a lane is free.
+    max_wait_ms: how long a request waits at most for others that were announced.
     load: builds the network of a spec; by default `ipvit.models.loading.load_model`.
     """
 
@@ -60,7 +60,7 @@ class Runtime:
         device: str = "cpu",
         precision: str = "auto",
         max_batch: int = 64,
-        max_wait_ms: float = 0.0,
+        max_wait_ms: float = 20.0,
         max_queue: int = 1024,
         preload: Iterable[str] = (),
         threads: int = 0,
@@ -101,17 +101,30 @@ class Runtime:
             thread.start()
 
     def submit(
-        self, request: ForwardRequest, deadline_s: float | None = None
+        self,
+        request: ForwardRequest,
+        deadline_s: float | None = None,
+        *,
+        announced: bool = False,
     ) -> Future[ForwardResult]:
         """Queue `request`; the future fails with DeadlineExceeded if its turn comes too late.
 
+        announced: whether `announce` was called for it; if this raises, `withdraw` is due.
         A model not loaded yet is loaded by the calling thread. Raises UnknownName,
         WeightsUnavailable, and Overloaded at once if the queue is full.
         """
         self._network(request.model)
         ticket = Ticket(request, deadline_s)
-        self._queue.put(ticket)
+        self._queue.put(ticket, announced=announced)
         return ticket.future
+
+    def announce(self) -> None:
+        """Say that a request is on its way, so that lanes may wait for it a little."""
+        self._queue.announce()
+
+    def withdraw(self) -> None:
+        """Say that an announced request does not come."""
+        self._queue.withdraw()
 
     def close(self) -> None:
         """Finish what waits, refuse what comes, and end the lanes."""
@@ -173,7 +186,7 @@ class Runtime:
             try:
                 self._answer(batch.pieces, batch, lane)
             finally:
-                self._queue.done()
+                self._queue.done(batch)
                 self._count(batch.images, time.perf_counter() - started)
 
     def _answer(self, pieces: tuple[Piece, ...], batch: Batch, lane: int) -> None:

@@ -194,16 +194,47 @@ def test_a_runtime_that_never_started_closes(make_runtime: MakeRuntime, tmp_path
 
 
 def test_a_lone_request_does_not_wait_for_company(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(max_wait_ms=0)
+    runtime = make_runtime(max_wait_ms=1000 * 10 * WAIT_S)
     assert len(runtime.submit(request(random_images(1))).result(WAIT_S).logits) == 1
 
 
-def test_max_wait_gathers_until_the_batch_is_full(make_runtime: MakeRuntime, gate: Gate) -> None:
-    runtime = make_runtime(max_batch=4, max_wait_ms=1000 * WAIT_S)
-    futures = [runtime.submit(request(random_images(1, seed))) for seed in range(4)]
+def test_a_lane_waits_for_those_announced(make_runtime: MakeRuntime, gate: Gate) -> None:
+    runtime = make_runtime(max_wait_ms=1000 * 10 * WAIT_S)
+    for _ in range(3):
+        runtime.announce()
+    futures = [runtime.submit(request(random_images(1)), announced=True) for _ in range(2)]
+    assert not gate.arrived.wait(0.05)
+    futures.append(runtime.submit(request(random_images(1)), announced=True))
     for future in futures:
         future.result(WAIT_S)
-    assert gate.batches == [4]
+    assert gate.batches == [3]
+
+
+def test_a_lane_does_not_wait_for_those_who_withdrew(make_runtime: MakeRuntime, gate: Gate) -> None:
+    runtime = make_runtime(max_wait_ms=1000 * 10 * WAIT_S)
+    runtime.announce()
+    future = runtime.submit(request(random_images(1)))
+    assert not gate.arrived.wait(0.05)
+    runtime.withdraw()
+    assert len(future.result(WAIT_S).logits) == 1
+
+
+def test_the_wait_for_those_announced_ends(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(max_wait_ms=5)
+    runtime.announce()
+    assert len(runtime.submit(request(random_images(1))).result(WAIT_S).logits) == 1
+
+
+def test_a_lane_waits_only_for_its_share(make_runtime: MakeRuntime, gate: Gate) -> None:
+    runtime = make_runtime(threads=2, max_wait_ms=1000 * 10 * WAIT_S)
+    for _ in range(4):
+        runtime.announce()
+    first = [runtime.submit(request(random_images(1)), announced=True) for _ in range(2)]
+    for future in first:
+        future.result(WAIT_S)
+    assert gate.batches == [2]
+    for _ in range(2):
+        runtime.withdraw()
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.1)])
