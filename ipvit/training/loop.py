@@ -16,7 +16,6 @@ from torch.optim import Optimizer
 
 from ipvit.errors import TrainingDiverged
 from ipvit.training.batches import BatchSource
-from ipvit.training.feature_hint import FeatureHint
 from ipvit.training.objective import Targets, training_loss
 from ipvit.training.optimisation import MovingAverage, learning_rate_factor, set_learning_rates
 from ipvit.training.recipes import Recipe
@@ -50,7 +49,7 @@ class Trainer:
     optimisers: list[Optimizer]
     source: BatchSource
     average: MovingAverage | None = None
-    hint: FeatureHint | None = None
+    hint: nn.Module | None = None
     on_step: Callable[[StepReport], None] = field(default=lambda report: None)
 
     def run_epoch(self, epoch: int) -> float:
@@ -95,6 +94,5 @@ class Trainer:
         smoothing = self.recipe.optimisation.label_smoothing
         loss = training_loss(logits, targets, distillation, smoothing)
         if self.hint is not None and distillation is not None:
-            with self.fabric.autocast():
-                loss = loss + distillation.hint_weight * self.hint()
+            loss = loss + distillation.hint_weight * self.hint()
         return loss

@@ -99,7 +99,9 @@ def train_recipe(request: TrainingRequest, listeners: Listeners | None = None) -
 def _run_logged(
     trainer: Trainer, test: ImageSet, request: TrainingRequest, listeners: Listeners
 ) -> TrainingOutcome:
-    """All epochs, with TensorBoard logs in OUT/tensorboard."""
+    """All epochs, with TensorBoard logs in OUT/tensorboard; only the first process reports."""
+    if not trainer.fabric.is_global_zero:
+        return run_epochs(trainer, test, request.out_dir, resume=request.resume)
     with SummaryWriter(str(request.out_dir / "tensorboard")) as writer:
         trainer.on_step = _logged_steps(writer, listeners.on_step)
         on_epoch = _logged_epochs(writer, listeners.on_epoch)

@@ -58,9 +58,10 @@ def build_trainer(
     parts = nn.ModuleDict({"model": model} if hint is None else {"model": model, "hint": hint})
     optimisers = build_optimisers(parts.to(fabric.device), recipe.optimisation)
     wrapped, *prepared = fabric.setup(model, *optimisers)
+    wrapped_hint = None if hint is None else fabric.setup_module(hint)
     decay = recipe.optimisation.ema_decay
     average = MovingAverage(model, decay) if decay else None
-    return Trainer(recipe, fabric, model, wrapped, list(prepared), source, average, hint)
+    return Trainer(recipe, fabric, model, wrapped, list(prepared), source, average, wrapped_hint)
 
 
 def _initial_model(
