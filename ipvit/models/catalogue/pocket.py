@@ -32,6 +32,7 @@ def _pocket_vit(
     shape_token: bool = False,
     options: dict[str, object] | None = None,
     fixed_head: int = 0,
+    depth: int = 6,
     note: str = "",
 ) -> ModelSpec:
     variant = "deit_tiny_distilled" if shape_token else "vit_tiny"
@@ -39,12 +40,12 @@ def _pocket_vit(
         name=name,
         title=title,
         architecture=f"timm:{variant}_patch16_224",
-        architecture_options=MappingProxyType(_VIT_OPTIONS | (options or {})),
+        architecture_options=MappingProxyType(_VIT_OPTIONS | {"depth": depth} | (options or {})),
         family="pocket",
         input_px=32,
         patch_px=4,
         prefix_tokens=2 if shape_token else 1,
-        depth=6,
+        depth=depth,
         heads=3,
         num_classes=10,
         labels="cifar10",
@@ -57,12 +58,14 @@ def _pocket_vit(
     )
 
 
-def _pocket_cnn(name: str, title: str, *, note: str = "") -> ModelSpec:
+def _pocket_cnn(
+    name: str, title: str, *, widths: tuple[int, int, int], note: str = ""
+) -> ModelSpec:
     return ModelSpec(
         name=name,
         title=title,
         architecture="ipvit:pocket_cnn",
-        architecture_options=MappingProxyType({"widths": (64, 256, 256)}),
+        architecture_options=MappingProxyType({"widths": widths}),
         family="pocket",
         input_px=32,
         num_classes=10,
@@ -77,7 +80,10 @@ def _pocket_cnn(name: str, title: str, *, note: str = "") -> ModelSpec:
 POCKET_MODELS = (
     _pocket_vit("pocket_deit", "Pocket DeiT", note="Trained on CIFAR-10."),
     _pocket_vit(
-        "pocket_deit_sin", "Pocket DeiT-SIN", note="Trained on stylised CIFAR-10 images only."
+        "pocket_deit_sin",
+        "Pocket DeiT-SIN",
+        depth=4,
+        note="Trained on stylised CIFAR-10 images only.",
     ),
     _pocket_vit(
         "pocket_deit_shape",
@@ -91,8 +97,11 @@ POCKET_MODELS = (
         options={"pos_embed": "none"},
         note="Sees patches as a set: shuffling whole patches changes nothing but rounding.",
     ),
-    _pocket_cnn("pocket_cnn", "Pocket CNN", note="Trained on CIFAR-10."),
+    _pocket_cnn("pocket_cnn", "Pocket CNN", widths=(64, 256, 256), note="Trained on CIFAR-10."),
     _pocket_cnn(
-        "pocket_cnn_sin", "Pocket CNN-SIN", note="Trained on stylised CIFAR-10 images only."
+        "pocket_cnn_sin",
+        "Pocket CNN-SIN",
+        widths=(64, 128, 128),
+        note="Trained on stylised CIFAR-10 images only.",
     ),
 )
