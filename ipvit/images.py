@@ -102,7 +102,8 @@ def decode_image(
     rgb = _to_rgb(image)
     # An image that needed no conversion is still the file's own object, metadata and all.
     rgb.info.clear()
-    rgb.getexif().clear()
+    with contextlib.suppress(Exception):  # as in `_turn_upright`
+        rgb.getexif().clear()
     return DecodedImage(image=rgb, format=file_format)
 
 

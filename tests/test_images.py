@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +95,23 @@ def test_an_orientation_that_means_nothing_is_upright(orientation: int) -> None:
 def test_broken_exif_counts_as_upright() -> None:
     data = encoded(photo(), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xffrubbish")
     assert_shows(decode_image(data), photo())
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_exif_that_pillow_warns_of_is_no_obstacle(file_format: str, action: str) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    exif[ExifTags.Base.ImageDescription] = "text"
+    exif[ExifTags.Base.Artist] = "who took it"
+    # The description becomes five numbers of type "short" where one is expected.
+    odd = exif.tobytes().replace(b"\x01\x0e\0\x02", b"\x01\x0e\0\x03")
+    assert odd != exif.tobytes()
+    data = encoded(photo(), file_format, exif=odd, lossless=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        decoded = decode_image(data)
+    assert_shows(decoded, photo().transpose(Transpose.ROTATE_180))
 
 
 def test_metadata_is_dropped() -> None:
