@@ -1,6 +1,9 @@
 """From indices to what a step needs: augmented, normalised images and their targets."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +29,10 @@ def low_resolution_px(recipe: Recipe, epoch: int) -> int:
 
 @dataclass
 class BatchSource:
-    """Batches of one process out of `world_size`; each takes its share of every batch."""
+    """Batches of one process out of `world_size`; each takes its share of every batch.
+
+    autocast: makes the context in which the teacher computes.
+    """
 
     recipe: Recipe
     data: ImageSet
@@ -36,6 +42,7 @@ class BatchSource:
     world_size: int = 1
     teacher: nn.Module | None = None
     channels_last: bool = False
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,7 +107,6 @@ class BatchSource:
     def _teach(self, images: Tensor) -> Tensor | None:
         if self.teacher is None:
             return None
-        bf16 = self.device.type == "cpu" or torch.is_autocast_enabled(self.device.type)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+        with self.autocast():
             logits: Tensor = self.teacher(images)
         return logits.float()

@@ -48,6 +48,7 @@ def build_trainer(
         fabric.world_size,
         None if teacher is None else teacher.to(fabric.device),
         channels_last=not hasattr(model, "blocks"),
+        autocast=fabric.autocast,
     )
     if recipe.whiten_stem:
         sample = source.pixels(torch.arange(min(WHITENING_IMAGES, len(train))))
