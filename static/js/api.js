@@ -99,10 +99,15 @@ function formData(request) {
 export async function analyse(request, signal, onWait) {
   for (let attempt = 1; ; attempt++) {
     try {
-      const response = await call(request.path, { method: "POST", body: formData(request), signal });
+      const response = await call(request.path, {
+        method: "POST",
+        body: formData(request),
+        signal,
+      });
       return await response.json();
     } catch (error) {
-      if (!(error instanceof ApiError) || error.retryAfterS === null || attempt >= MAX_ATTEMPTS) throw error;
+      if (!(error instanceof ApiError) || error.retryAfterS === null || attempt >= MAX_ATTEMPTS)
+        throw error;
       onWait?.(error.title);
       await pause(error.retryAfterS * 1000, signal);
     }
@@ -126,7 +131,11 @@ function pause(ms, signal) {
  */
 export async function analysePicture(request) {
   const body = formData(request);
-  const response = await call(request.path, { method: "POST", body, headers: { Accept: "image/png" } });
+  const response = await call(request.path, {
+    method: "POST",
+    body,
+    headers: { Accept: "image/png" },
+  });
   return response.blob();
 }
 

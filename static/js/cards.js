@@ -13,7 +13,8 @@ import { el, find } from "./dom.js";
 function families(models) {
   /** @type {Map<string, ModelFacts[]>} */
   const groups = new Map();
-  for (const facts of models) groups.set(facts.family, [...(groups.get(facts.family) ?? []), facts]);
+  for (const facts of models)
+    groups.set(facts.family, [...(groups.get(facts.family) ?? []), facts]);
   return [...groups].sort(([a], [b]) => Number(b === "pocket") - Number(a === "pocket"));
 }
 
@@ -21,12 +22,14 @@ function families(models) {
 function showCards(models) {
   const root = find("[data-model-cards]");
   root.setAttribute("aria-busy", "false");
-  root.replaceChildren(...(models.length === 0
-    ? [el("p", { className: "panel placeholder-text" }, "No model here.")]
-    : families(models).flatMap(([family, members]) => [
-      el("h2", { className: "cards-family" }, familyName(family)),
-      el("div", { className: "cards" }, ...members.map(modelCard)),
-    ])));
+  root.replaceChildren(
+    ...(models.length === 0
+      ? [el("p", { className: "panel placeholder-text" }, "No model here.")]
+      : families(models).flatMap(([family, members]) => [
+          el("h2", { className: "cards-family" }, familyName(family)),
+          el("div", { className: "cards" }, ...members.map(modelCard)),
+        ])),
+  );
 }
 
 /** @param {ModelFacts[]} models */
@@ -35,17 +38,30 @@ function showFilter(models) {
   const choices = [
     { words: `All ${models.length}`, models },
     { words: `Ready here: ${ready.length}`, models: ready },
-    { words: `To be fetched: ${models.length - ready.length}`, models: models.filter((facts) => !facts.ready) },
-  ];
-  const buttons = choices.map((choice, place) => el("button", {
-    type: "button", className: "button", attrs: { "aria-pressed": String(place === 0) },
-    on: {
-      click: () => {
-        buttons.forEach((button, other) => button.setAttribute("aria-pressed", String(other === place)));
-        showCards(choice.models);
-      },
+    {
+      words: `To be fetched: ${models.length - ready.length}`,
+      models: models.filter((facts) => !facts.ready),
     },
-  }, choice.words));
+  ];
+  const buttons = choices.map((choice, place) =>
+    el(
+      "button",
+      {
+        type: "button",
+        className: "button",
+        attrs: { "aria-pressed": String(place === 0) },
+        on: {
+          click: () => {
+            buttons.forEach((button, other) =>
+              button.setAttribute("aria-pressed", String(other === place)),
+            );
+            showCards(choice.models);
+          },
+        },
+      },
+      choice.words,
+    ),
+  );
   find("[data-filter]").replaceChildren(...buttons);
 }
 

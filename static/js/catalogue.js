@@ -8,7 +8,19 @@
  * @typedef {import("./types.js").State} State
  */
 
-const GRIDS = ["2x2", "2x4", "4x4", "4x8", "7x7", "8x8", "14x14", "16x16", "28x28", "32x32", "224x224"];
+const GRIDS = [
+  "2x2",
+  "2x4",
+  "4x4",
+  "4x8",
+  "7x7",
+  "8x8",
+  "14x14",
+  "16x16",
+  "28x28",
+  "32x32",
+  "224x224",
+];
 const SHUFFLE_CELLS_MAX = 256;
 
 export class Catalogue {
@@ -37,7 +49,8 @@ export class Catalogue {
     const first = this.byName.get(this.defaults[0]) ?? this.ready[0];
     if (!first) return [];
     const other = this.ready.find(
-      (facts) => facts.tokens.length === 0 && facts.labels === first.labels && facts.labels !== null,
+      (facts) =>
+        facts.tokens.length === 0 && facts.labels === first.labels && facts.labels !== null,
     );
     return other ? [first.name, other.name] : [first.name];
   }
@@ -58,7 +71,9 @@ export class Catalogue {
    */
   obstacle(facts, state) {
     if (state.mode === "occlude" || state.mode === "shuffle") {
-      return facts.num_classes > 0 ? null : "This model names no classes: it only looks. Try it under Attend or Segment.";
+      return facts.num_classes > 0
+        ? null
+        : "This model names no classes: it only looks. Try it under Attend or Segment.";
     }
     if (facts.tokens.length === 0) {
       return "This network has no class token that attends to patches, so there is nothing to look at here. Choose a transformer.";

@@ -25,7 +25,10 @@ const HIDDEN_WORDS = {
  */
 export function curveOf(state, answer, slotOf) {
   const occlude = state.mode === "occlude";
-  const draws = occlude && state.occlude.kind !== "random" ? 1 : new Set(answer.models[0]?.results.map((/** @type {any} */ { seed }) => seed)).size;
+  const draws =
+    occlude && state.occlude.kind !== "random"
+      ? 1
+      : new Set(answer.models[0]?.results.map((/** @type {any} */ { seed }) => seed)).size;
   const lines = answer.models.map((entry) => ({
     title: entry.title,
     slot: slotOf(entry.model),
@@ -46,7 +49,11 @@ export function curveOf(state, answer, slotOf) {
       axis: occlude ? "information loss (share of squares hidden)" : "pieces",
       x: occlude ? percent : String,
       log: !occlude,
-      ticks: occlude ? undefined : [...new Set(lines.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b),
+      ticks: occlude
+        ? undefined
+        : [...new Set(lines.flatMap(({ points }) => points.map(({ x }) => x)))].sort(
+            (a, b) => a - b,
+          ),
       draws,
     },
   };

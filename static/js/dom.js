@@ -18,11 +18,16 @@ export function el(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (name === "data") Object.assign(element.dataset, value);
-    else if (name === "attrs") for (const [key, text] of Object.entries(value)) element.setAttribute(key, String(text));
-    else if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else if (name === "attrs")
+      for (const [key, text] of Object.entries(value)) element.setAttribute(key, String(text));
+    else if (name === "on")
+      for (const [type, listener] of Object.entries(value))
+        element.addEventListener(type, listener);
     else Reflect.set(element, name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

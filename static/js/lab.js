@@ -15,10 +15,10 @@ import { Controls } from "./components/control-bar/control-bar.js";
 import { withKey } from "./components/key-dialog/key-dialog.js";
 import { MaskPainter } from "./components/mask-painter/mask-painter.js";
 import { createModeTabs } from "./components/mode-tabs/mode-tabs.js";
-import { createModelChooser } from "./components/model-chooser/model-chooser.js";
-import { createPhotoPicker } from "./components/photo-picker/photo-picker.js";
-import { createShareBar } from "./components/share-bar/share-bar.js";
-import { createStatusLine } from "./components/status-line/status-line.js";
+import { ModelChooser } from "./components/model-chooser/model-chooser.js";
+import { PhotoPicker } from "./components/photo-picker/photo-picker.js";
+import { ShareBar } from "./components/share-bar/share-bar.js";
+import { StatusLine } from "./components/status-line/status-line.js";
 import { onThemeChange, setUpThemeToggle } from "./components/theme-toggle/theme-toggle.js";
 import { curveOf, markOf } from "./curve-data.js";
 import { find } from "./dom.js";
@@ -46,32 +46,37 @@ class Lab {
   constructor(catalogue) {
     this.catalogue = catalogue;
     this.store = new Store(stateOf(location.hash));
-    this.status = createStatusLine();
+    this.status = new StatusLine();
     this.columns = new ResultColumns();
     this.curve = new ConfidenceCurve();
     this.link = new LinkKeeper();
-    this.share = createShareBar({
+    this.share = new ShareBar({
       onError: (error) => this.status.failed(error),
       beforeLink: () => this.link.flush(),
     });
     this.tabs = createModeTabs({ onChange: (mode) => this.store.set({ mode }) });
-    this.chooser = createModelChooser({ catalogue, onChange: (models) => this.store.set({ models }) });
+    this.chooser = new ModelChooser({
+      catalogue,
+      onChange: (models) => this.store.set({ models }),
+    });
     this.controls = new Controls(this.store, catalogue);
-    this.painter = new MaskPainter((mask) => this.store.setControls("occlude", { mask: mask.toText() }));
-    this.picker = createPhotoPicker({
+    this.painter = new MaskPainter((mask) =>
+      this.store.setControls("occlude", { mask: mask.toText() }),
+    );
+    this.picker = new PhotoPicker({
       onPhoto: (photo) => this.#takePhoto(photo),
       onError: (error) => this.status.failed(error),
     });
     this.asking = new LatestOnly({
-      ask: (/** @type {AnalysisRequest} */ request, signal) => (
-        withKey(() => analyse(request, signal, (words) => this.status.say(`${words}…`)))
-      ),
+      ask: (/** @type {AnalysisRequest} */ request, signal) =>
+        withKey(() => analyse(request, signal, (words) => this.status.say(`${words}…`))),
       show: (answer, request) => this.#show(answer, request),
       fail: (error) => this.#fail(error),
       busy: (busy) => this.status.busy(busy),
     });
     this.askingCurve = new LatestOnly({
-      ask: (/** @type {AnalysisRequest} */ request, signal) => withKey(() => analyse(request, signal)),
+      ask: (/** @type {AnalysisRequest} */ request, signal) =>
+        withKey(() => analyse(request, signal)),
       show: (/** @type {AnyAnswer} */ answer) => this.#showCurve(answer),
       fail: () => this.#hideCurve(),
       debounceMs: CURVE_DEBOUNCE_MS,
@@ -90,7 +95,8 @@ class Lab {
     const known = this.catalogue.chosen(this.store.state.models).map(({ name }) => name);
     this.store.set({ models: known.length > 0 ? known : this.catalogue.firstModels() });
     this.columns.showWaiting(this.store.state.models.length);
-    if (this.store.state.models.length === 0) this.columns.showNothing("No model is ready on this server.");
+    if (this.store.state.models.length === 0)
+      this.columns.showNothing("No model is ready on this server.");
     window.addEventListener("hashchange", () => this.#restore());
     return this.picker.open(this.store.state.photo).then(() => {
       if (this.photo === null) this.#waitForPhoto();
@@ -122,12 +128,18 @@ class Lab {
     const grids = this.catalogue.commonGrids(models);
     if (occlude.grid !== "" && !grids.includes(occlude.grid)) occlude.grid = "";
     const pieces = this.catalogue.shuffleGrids(models);
-    if (!pieces.includes(shuffle.grid)) shuffle.grid = pieces[Math.floor(pieces.length / 2)] ?? "2x2";
-    if (this.catalogue.saliencyDefault === null) occlude.saliency ||= this.catalogue.looking[0]?.name ?? "";
+    if (!pieces.includes(shuffle.grid))
+      shuffle.grid = pieces[Math.floor(pieces.length / 2)] ?? "2x2";
+    if (this.catalogue.saliencyDefault === null)
+      occlude.saliency ||= this.catalogue.looking[0]?.name ?? "";
     if (occlude.kind === "custom") {
       if (occlude.grid === "") {
         const own = models[0]?.grid ?? FIRST_GRID;
-        occlude.grid = grids.includes(own) ? own : (grids.includes(FIRST_GRID) ? FIRST_GRID : grids[0] ?? own);
+        occlude.grid = grids.includes(own)
+          ? own
+          : grids.includes(FIRST_GRID)
+            ? FIRST_GRID
+            : (grids[0] ?? own);
       }
       const mask = occlude.mask === "" ? new Mask(occlude.grid) : Mask.fromText(occlude.mask);
       occlude.mask = (mask.grid === occlude.grid ? mask : mask.onGrid(occlude.grid)).toText();
@@ -159,19 +171,27 @@ class Lab {
   #parts() {
     const { state } = this.store;
     return this.catalogue.chosen(state.models).map((facts, place) => ({
-      facts, slot: place + 1, why: this.catalogue.obstacle(facts, state),
+      facts,
+      slot: place + 1,
+      why: this.catalogue.obstacle(facts, state),
     }));
   }
 
   #ask() {
     const { photo } = this;
     if (photo === null) return;
-    const taking = this.#parts().filter(({ why }) => why === null).map(({ facts }) => facts);
+    const taking = this.#parts()
+      .filter(({ why }) => why === null)
+      .map(({ facts }) => facts);
     if (taking.length === 0) {
       this.#hideCurve();
       this.asking.cancel();
       this.share.clear();
-      this.columns.show(this.store.state.mode, this.#parts(), { models: [], image: { width: 0, height: 0, format: "" }, elapsed_ms: 0 });
+      this.columns.show(this.store.state.mode, this.#parts(), {
+        models: [],
+        image: { width: 0, height: 0, format: "" },
+        elapsed_ms: 0,
+      });
       this.status.say("None of the chosen models can take part");
       return;
     }
@@ -182,7 +202,11 @@ class Lab {
   /** @param {Photo} photo @param {import("./types.js").ModelFacts[]} models */
   #askCurve(photo, models) {
     const { state } = this.store;
-    if (state.mode === "attend" || state.mode === "segment" || (state.mode === "occlude" && state.occlude.kind === "custom")) {
+    if (
+      state.mode === "attend" ||
+      state.mode === "segment" ||
+      (state.mode === "occlude" && state.occlude.kind === "custom")
+    ) {
       this.#hideCurve();
       return;
     }
@@ -202,7 +226,11 @@ class Lab {
     if (!this.photo || !request.path.endsWith(pathOf(state.mode))) return;
     this.answer = answer;
     this.columns.show(state.mode, this.#parts(), answer);
-    this.status.answered(sentence(state.mode, answer), answer.elapsed_ms, answer.models[0]?.precision ?? "");
+    this.status.answered(
+      sentence(state.mode, answer),
+      answer.elapsed_ms,
+      answer.models[0]?.precision ?? "",
+    );
     this.share.show(request, this.photo, answer);
     this.curve.setMark(markOf(state, answer));
   }
@@ -263,5 +291,5 @@ setUpThemeToggle();
 try {
   await new Lab(new Catalogue(await withKey(listModels))).start();
 } catch (error) {
-  createStatusLine().failed(error, () => location.reload());
+  new StatusLine().failed(error, () => location.reload());
 }

@@ -74,10 +74,15 @@ export class Mask {
     canvas.height = this.rows;
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const pixels = context.createImageData(this.cols, this.rows);
-    this.cells.forEach((cell, index) => pixels.data.set([cell * 255, cell * 255, cell * 255, 255], index * 4));
+    this.cells.forEach((cell, index) =>
+      pixels.data.set([cell * 255, cell * 255, cell * 255, 255], index * 4),
+    );
     context.putImageData(pixels, 0, 0);
     return new Promise((resolve, reject) => {
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the mask could not be encoded"))), "image/png");
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error("the mask could not be encoded"))),
+        "image/png",
+      );
     });
   }
 }

@@ -16,7 +16,12 @@ const CURVE_RATIOS = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 const CURVE_MASSES = [0, 0.01, 0.02, 0.05, ...CURVE_RATIOS.slice(1, -1), 0.95, 0.98, 0.99, 1];
 const CURVE_SEEDS = 5;
 
-export const PATHS = { occlude: "/occlude", shuffle: "/shuffle", attend: "/attention", segment: "/segment" };
+export const PATHS = {
+  occlude: "/occlude",
+  shuffle: "/shuffle",
+  attend: "/attention",
+  segment: "/segment",
+};
 
 /**
  * @param {State} state
@@ -35,14 +40,16 @@ export async function analysisRequest(state, photo, models, groundTruth) {
   }
   if (state.mode === "attend") {
     add(request, "layer", state.attend.layer);
-    if (state.attend.head !== "" && state.attend.method === "raw") add(request, "head", state.attend.head);
+    if (state.attend.head !== "" && state.attend.method === "raw")
+      add(request, "head", state.attend.head);
     add(request, "token", state.attend.token);
     add(request, "method", state.attend.method);
   }
   if (state.mode === "segment") {
     add(request, "token", state.segment.token);
     add(request, "threshold", state.segment.threshold);
-    if (groundTruth) request.files.push({ name: "ground_truth", filename: "ground-truth.png", blob: groundTruth });
+    if (groundTruth)
+      request.files.push({ name: "ground_truth", filename: "ground-truth.png", blob: groundTruth });
   }
   return request;
 }
@@ -60,7 +67,8 @@ export function curveRequest(state, photo, models, shuffleGrids) {
   if (state.mode === "occlude") {
     const { kind, grid, offset, saliency, saliencyHead } = state.occlude;
     add(request, "mode", kind);
-    for (const ratio of kind === "random" ? CURVE_RATIOS : CURVE_MASSES) add(request, "ratio", ratio);
+    for (const ratio of kind === "random" ? CURVE_RATIOS : CURVE_MASSES)
+      add(request, "ratio", ratio);
     if (kind === "random") addSeeds(request, state.occlude.seed);
     else addSaliency(request, saliency, saliencyHead);
     if (grid) add(request, "grid", grid);

@@ -49,7 +49,9 @@ export class ResultColumns {
   /** Columns that breathe until the first answer. @param {number} count */
   showWaiting(count) {
     this.#code = "";
-    this.#lay(Array.from({ length: Math.max(1, count) }, () => el("div", { className: "skeleton" })));
+    this.#lay(
+      Array.from({ length: Math.max(1, count) }, () => el("div", { className: "skeleton" })),
+    );
   }
 
   /** @param {string} words */
@@ -60,15 +62,20 @@ export class ResultColumns {
 
   /** @param {Mode} mode @param {Part[]} parts @param {AnyAnswer} answer */
   show(mode, parts, answer) {
-    const code = JSON.stringify([mode, parts.map(({ facts, slot, why }) => [facts.name, slot, why])]);
+    const code = JSON.stringify([
+      mode,
+      parts.map(({ facts, slot, why }) => [facts.name, slot, why]),
+    ]);
     if (code !== this.#code) {
       this.#columns.clear();
-      this.#lay(parts.map((part) => {
-        if (part.why !== null) return emptyColumn(part.facts, part.slot, part.why);
-        const column = COLUMNS[mode](part);
-        this.#columns.set(part.facts.name, column);
-        return column.root;
-      }));
+      this.#lay(
+        parts.map((part) => {
+          if (part.why !== null) return emptyColumn(part.facts, part.slot, part.why);
+          const column = COLUMNS[mode](part);
+          this.#columns.set(part.facts.name, column);
+          return column.root;
+        }),
+      );
       this.#code = code;
     }
     for (const entry of answer.models) this.#columns.get(entry.model)?.fill(entry);
@@ -92,7 +99,8 @@ export function sentence(mode, answer) {
       const { prediction_kept: kept, top } = entry.results[0];
       return `${entry.title}: ${kept ? "still" : "now"} ${shortLabel(top[0].label)}, ${percent(top[0].probability)}`;
     }
-    if (mode === "attend") return `${entry.title}: ${entry.maps.length === 1 ? "one map" : `${entry.maps.length} maps`}`;
+    if (mode === "attend")
+      return `${entry.title}: ${entry.maps.length === 1 ? "one map" : `${entry.maps.length} maps`}`;
     return `${entry.title}: head ${entry.chosen.head + 1} chosen`;
   });
   return parts.join(" · ");

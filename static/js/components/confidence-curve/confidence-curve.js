@@ -9,6 +9,7 @@ import { percent } from "../../words.js";
 
 const HEIGHT_PX = 300;
 const BAND_ALPHA = 0.16;
+const AXIS_FONT = "13px Instrument Sans";
 
 /**
  * @typedef {{x: number, mean: number, spread: number}} Point
@@ -30,10 +31,19 @@ export class ConfidenceCurve {
     this.legend = el("ul", { className: "curve-legend" });
     this.plotRoot = el("div", { className: "curve-plot", attrs: { "aria-hidden": "true" } });
     this.readout = el("p", { className: "curve-readout", attrs: { "aria-hidden": "true" } });
-    this.tableRoot = el("div", { className: "curve-table-scroll", tabIndex: 0, attrs: { role: "region", "aria-label": "Numbers of the curve" } });
-    this.root = el("section", { className: "panel curve", attrs: { "aria-labelledby": "curve-title" } },
-      el("div", { className: "curve-head" }, this.title, this.legend), this.plotRoot, this.readout,
-      el("details", {}, el("summary", {}, "The numbers"), this.tableRoot));
+    this.tableRoot = el("div", {
+      className: "curve-table-scroll",
+      tabIndex: 0,
+      attrs: { role: "region", "aria-label": "Numbers of the curve" },
+    });
+    this.root = el(
+      "section",
+      { className: "panel curve", attrs: { "aria-labelledby": "curve-title" } },
+      el("div", { className: "curve-head" }, this.title, this.legend),
+      this.plotRoot,
+      this.readout,
+      el("details", {}, el("summary", {}, "The numbers"), this.tableRoot),
+    );
     /** @type {uPlot | null} */
     this.plot = null;
     /** @type {Line[]} */
@@ -42,7 +52,9 @@ export class ConfidenceCurve {
     this.words = null;
     /** @type {number | null} */
     this.mark = null;
-    new ResizeObserver(() => this.plot?.setSize({ width: this.plotRoot.clientWidth, height: HEIGHT_PX })).observe(this.plotRoot);
+    new ResizeObserver(() =>
+      this.plot?.setSize({ width: this.plotRoot.clientWidth, height: HEIGHT_PX }),
+    ).observe(this.plotRoot);
   }
 
   /** @param {Line[]} lines @param {Words} words */
@@ -50,7 +62,11 @@ export class ConfidenceCurve {
     this.lines = lines;
     this.words = words;
     this.title.textContent = words.title;
-    this.legend.replaceChildren(...lines.map((line) => el("li", {}, el("i", { data: { slot: String(line.slot) } }), line.title)));
+    this.legend.replaceChildren(
+      ...lines.map((line) =>
+        el("li", {}, el("i", { data: { slot: String(line.slot) } }), line.title),
+      ),
+    );
     this.#fillTable();
     this.redraw();
   }
@@ -81,7 +97,8 @@ export class ConfidenceCurve {
   redraw() {
     this.plot?.destroy();
     this.plot = null;
-    if (this.words && this.lines.length > 0) this.plot = new uPlot(this.#options(this.words), this.#data(), this.plotRoot);
+    if (this.words && this.lines.length > 0)
+      this.plot = new uPlot(this.#options(this.words), this.#data(), this.plotRoot);
     this.#read(null);
   }
 
@@ -97,37 +114,22 @@ export class ConfidenceCurve {
 
   /** @param {Words} words @returns {uPlot.Options} */
   #options(words) {
-    /** @type {uPlot.Series[]} */
-    const series = [{}];
-    /** @type {uPlot.Band[]} */
-    const bands = [];
-    for (const { title, slot } of this.lines) {
-      const stroke = colour(`--model-${slot}`);
-      const first = series.length;
-      series.push({ label: title, stroke, width: 2.5, spanGaps: true, points: { show: true, size: 7, fill: stroke } });
-      const edge = { stroke: "transparent", width: 1, spanGaps: true, points: { show: false } };
-      series.push(edge, { ...edge });
-      bands.push({ series: [first + 1, first + 2], fill: colour(`--model-${slot}`, BAND_ALPHA) });
-    }
-    const axis = {
-      stroke: colour("--ink-soft"), font: "13px Instrument Sans", labelFont: "13px Instrument Sans",
-      grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false },
-    };
-    const { ticks } = words;
     return {
       width: this.plotRoot.clientWidth || 600,
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: false, distr: words.log ? 3 : 1, log: 2 }, y: { range: [0, 1] } },
-      series,
-      bands,
-      axes: [
-        { ...axis, label: words.axis, size: 32, labelSize: 22, labelGap: 0, values: (_, values) => values.map((value) => (value === null ? "" : words.x(value))),
-          ...(ticks ? { splits: () => ticks, filter: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits } : {}) },
-        { ...axis, size: 54, values: (_, values) => values.map((value) => `${Math.round(value * 100)} %`) },
-      ],
-      hooks: { draw: [(plot) => this.#drawMark(plot)], setCursor: [(plot) => this.#read(plot.cursor.idx ?? null)] },
+      series: [{}, ...this.lines.flatMap(seriesOf)],
+      bands: this.lines.map(({ slot }, place) => ({
+        series: [3 * place + 2, 3 * place + 3],
+        fill: colour(`--model-${slot}`, BAND_ALPHA),
+      })),
+      axes: axesOf(words),
+      hooks: {
+        draw: [(plot) => this.#drawMark(plot)],
+        setCursor: [(plot) => this.#read(plot.cursor.idx ?? null)],
+      },
     };
   }
 
@@ -152,15 +154,25 @@ export class ConfidenceCurve {
     const { words, plot } = this;
     if (!words) return;
     if (index === null || !plot) {
-      this.readout.textContent = words.draws > 1
-        ? `Mean of ${words.draws} draws; the band is one standard deviation. Point at the curve to read it.`
-        : "One run: nothing is drawn at random here. Point at the curve to read it.";
+      this.readout.textContent =
+        words.draws > 1
+          ? `Mean of ${words.draws} draws; the band is one standard deviation. Point at the curve to read it.`
+          : "One run: nothing is drawn at random here. Point at the curve to read it.";
       return;
     }
     const x = plot.data[0][index];
     const parts = this.lines.flatMap(({ title, points }) => {
       const point = nearest(points, x);
-      return point ? [` · ${title} `, el("b", {}, `${percent(point.mean)}${words.draws > 1 ? ` ± ${percent(point.spread)}` : ""}`)] : [];
+      return point
+        ? [
+            ` · ${title} `,
+            el(
+              "b",
+              {},
+              `${percent(point.mean)}${words.draws > 1 ? ` ± ${percent(point.spread)}` : ""}`,
+            ),
+          ]
+        : [];
     });
     this.readout.replaceChildren(`At ${words.x(x)}`, ...parts);
   }
@@ -168,20 +180,79 @@ export class ConfidenceCurve {
   #fillTable() {
     const { words } = this;
     if (!words) return;
-    const head = el("tr", {}, el("th", { scope: "col" }, words.axis), ...this.lines.map(({ title }) => el("th", { scope: "col" }, title)));
-    const rows = (this.lines[0]?.points ?? []).map((point, place) => el("tr", {},
-      el("th", { scope: "row" }, words.x(point.x)),
-      ...this.lines.map(({ points }) => {
-        const own = points[place];
-        return el("td", {}, own ? `${percent(own.mean)}${words.draws > 1 ? ` ± ${percent(own.spread)}` : ""}` : "–");
-      })));
-    this.tableRoot.replaceChildren(el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)));
+    const head = el(
+      "tr",
+      {},
+      el("th", { scope: "col" }, words.axis),
+      ...this.lines.map(({ title }) => el("th", { scope: "col" }, title)),
+    );
+    const rows = (this.lines[0]?.points ?? []).map((point, place) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, words.x(point.x)),
+        ...this.lines.map(({ points }) => {
+          const own = points[place];
+          return el(
+            "td",
+            {},
+            own ? `${percent(own.mean)}${words.draws > 1 ? ` ± ${percent(own.spread)}` : ""}` : "–",
+          );
+        }),
+      ),
+    );
+    this.tableRoot.replaceChildren(
+      el("table", {}, el("thead", {}, head), el("tbody", {}, ...rows)),
+    );
   }
+}
+
+/**
+ * The mean, and the invisible edges of its band.
+ * @param {Line} line
+ * @returns {uPlot.Series[]}
+ */
+function seriesOf({ title, slot }) {
+  const stroke = colour(`--model-${slot}`);
+  const edge = { stroke: "transparent", width: 1, spanGaps: true, points: { show: false } };
+  const points = { show: true, size: 7, fill: stroke };
+  return [{ label: title, stroke, width: 2.5, spanGaps: true, points }, edge, { ...edge }];
+}
+
+/** @param {Words} words @returns {uPlot.Axis[]} */
+function axesOf({ axis: label, x, ticks }) {
+  /** @type {uPlot.Axis} */
+  const both = {
+    stroke: colour("--ink-soft"),
+    font: AXIS_FONT,
+    labelFont: AXIS_FONT,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+  };
+  /** @type {uPlot.Axis} */
+  const across = {
+    ...both,
+    label,
+    size: 32,
+    labelSize: 22,
+    labelGap: 0,
+    values: (_, values) => values.map((value) => (value === null ? "" : x(value))),
+  };
+  if (ticks) {
+    across.splits = () => ticks;
+    across.filter = (_, splits) => splits;
+  }
+  const up = (/** @type {number[]} */ values) =>
+    values.map((value) => `${Math.round(value * 100)} %`);
+  return [across, { ...both, size: 54, values: (_, values) => up(values) }];
 }
 
 /** @param {Point[]} points @param {number} x */
 function nearest(points, x) {
-  return points.reduce((best, point) => (Math.abs(point.x - x) < Math.abs(best.x - x) ? point : best), points[0]);
+  return points.reduce(
+    (best, point) => (Math.abs(point.x - x) < Math.abs(best.x - x) ? point : best),
+    points[0],
+  );
 }
 
 /**

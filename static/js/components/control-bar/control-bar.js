@@ -36,12 +36,13 @@ function showOptions(list, options, value) {
     list.replaceChildren(...options.map(([key, text]) => el("option", { value: key }, text)));
     list.dataset.options = code;
   }
-  list.value = options.some(([key]) => key === value) ? value : options[0]?.[0] ?? "";
+  list.value = options.some(([key]) => key === value) ? value : (options[0]?.[0] ?? "");
 }
 
 /** @param {string} name @param {string} value */
 function showChoice(name, value) {
-  for (const radio of /** @type {HTMLInputElement[]} */ (findAll(`input[name="${name}"]`))) radio.checked = radio.value === value;
+  for (const radio of /** @type {HTMLInputElement[]} */ (findAll(`input[name="${name}"]`)))
+    radio.checked = radio.value === value;
 }
 
 /** @param {string} name @param {(value: string) => void} change */
@@ -54,14 +55,18 @@ function onChoice(name, change) {
 /** @param {string} id @param {(seed: number) => void} change */
 function onSeed(id, change) {
   const field = input(id);
-  const clean = (/** @type {number} */ seed) => Math.min(HIGHEST_SEED, Math.max(0, Math.trunc(seed) || 0));
+  const clean = (/** @type {number} */ seed) =>
+    Math.min(HIGHEST_SEED, Math.max(0, Math.trunc(seed) || 0));
   field.addEventListener("input", () => field.value !== "" && change(clean(field.valueAsNumber)));
-  find(`[data-redraw="${id}"]`).addEventListener("click", () => change((clean(field.valueAsNumber) + 1) % (HIGHEST_SEED + 1)));
+  find(`[data-redraw="${id}"]`).addEventListener("click", () =>
+    change((clean(field.valueAsNumber) + 1) % (HIGHEST_SEED + 1)),
+  );
 }
 
 /** @param {HTMLInputElement} field @param {number} value */
 function showNumber(field, value) {
-  if (document.activeElement !== field || field.valueAsNumber !== value) field.value = String(value);
+  if (document.activeElement !== field || field.valueAsNumber !== value)
+    field.value = String(value);
 }
 
 export class Controls {
@@ -69,7 +74,8 @@ export class Controls {
   constructor(store, catalogue) {
     this.store = store;
     this.catalogue = catalogue;
-    for (const form of findAll("[data-controls]")) form.addEventListener("submit", (event) => event.preventDefault());
+    for (const form of findAll("[data-controls]"))
+      form.addEventListener("submit", (event) => event.preventDefault());
     this.#listenOcclude();
     this.#listenOthers();
   }
@@ -82,13 +88,19 @@ export class Controls {
       store.setControls("occlude", { ratio: percentage / 100 });
     });
     onSeed("occlude-seed", (seed) => store.setControls("occlude", { seed }));
-    select("occlude-grid").addEventListener("change", () => store.setControls("occlude", { grid: select("occlude-grid").value }));
+    select("occlude-grid").addEventListener("change", () =>
+      store.setControls("occlude", { grid: select("occlude-grid").value }),
+    );
     input("occlude-offset").addEventListener("input", () => {
       const field = input("occlude-offset");
-      if (field.validity.valid && field.value !== "") store.setControls("occlude", { offset: field.valueAsNumber });
+      if (field.validity.valid && field.value !== "")
+        store.setControls("occlude", { offset: field.valueAsNumber });
     });
     select("occlude-saliency").addEventListener("change", () => {
-      store.setControls("occlude", { saliency: select("occlude-saliency").value, saliencyHead: "" });
+      store.setControls("occlude", {
+        saliency: select("occlude-saliency").value,
+        saliencyHead: "",
+      });
     });
     select("occlude-saliency-head").addEventListener("change", () => {
       store.setControls("occlude", { saliencyHead: select("occlude-saliency-head").value });
@@ -107,13 +119,21 @@ export class Controls {
       const layer = range.value === range.max ? -1 : range.valueAsNumber - 1;
       store.setControls("attend", { layer });
     });
-    onChoice("method", (method) => store.setControls("attend", { method: /** @type {any} */ (method) }));
-    onChoice("attend-token", (token) => store.setControls("attend", { token: /** @type {any} */ (token) }));
-    select("attend-head").addEventListener("change", () => store.setControls("attend", { head: select("attend-head").value }));
+    onChoice("method", (method) =>
+      store.setControls("attend", { method: /** @type {any} */ (method) }),
+    );
+    onChoice("attend-token", (token) =>
+      store.setControls("attend", { token: /** @type {any} */ (token) }),
+    );
+    select("attend-head").addEventListener("change", () =>
+      store.setControls("attend", { head: select("attend-head").value }),
+    );
     input("segment-threshold").addEventListener("input", () => {
       store.setControls("segment", { threshold: input("segment-threshold").valueAsNumber / 100 });
     });
-    onChoice("segment-token", (token) => store.setControls("segment", { token: /** @type {any} */ (token) }));
+    onChoice("segment-token", (token) =>
+      store.setControls("segment", { token: /** @type {any} */ (token) }),
+    );
   }
 
   /** Show the state as it is. */
@@ -122,9 +142,16 @@ export class Controls {
     const models = this.catalogue.chosen(state.models);
     this.#showOcclude(state.occlude, models);
     this.#showShuffle(state.shuffle, models);
-    this.#showAttend(state.attend, models.filter(({ depth }) => depth > 0));
+    this.#showAttend(
+      state.attend,
+      models.filter(({ depth }) => depth > 0),
+    );
     const { threshold, token } = state.segment;
-    showRange(input("segment-threshold"), Math.round(threshold * 100), `${Math.round(threshold * 100)} %`);
+    showRange(
+      input("segment-threshold"),
+      Math.round(threshold * 100),
+      `${Math.round(threshold * 100)} %`,
+    );
     showChoice("segment-token", token);
   }
 
@@ -132,26 +159,43 @@ export class Controls {
   #showOcclude(occlude, models) {
     const { kind } = occlude;
     showChoice("kind", kind);
-    for (const part of findAll("[data-when-kind]")) part.hidden = !(part.dataset.whenKind ?? "").split(" ").includes(kind);
+    for (const part of findAll("[data-when-kind]"))
+      part.hidden = !(part.dataset.whenKind ?? "").split(" ").includes(kind);
     const percentage = Math.round(occlude.ratio * 100);
     const label = find('label[for="occlude-ratio"]');
-    label.textContent = kind === "random" ? "Hidden" : `${kind === "salient" ? "Most" : "Least"} attention hidden`;
+    label.textContent =
+      kind === "random" ? "Hidden" : `${kind === "salient" ? "Most" : "Least"} attention hidden`;
     showRange(input("occlude-ratio"), percentage, `${percentage} %`);
     showNumber(input("occlude-seed"), occlude.seed);
-    const own = models.map(({ grid }) => grid).filter((grid, place, all) => all.indexOf(grid) === place);
+    const own = models
+      .map(({ grid }) => grid)
+      .filter((grid, place, all) => all.indexOf(grid) === place);
     /** @type {[string, string][]} */
     const grids = this.catalogue.commonGrids(models).map((grid) => [grid, gridName(grid, models)]);
     const first = own.length === 1 ? `the model’s own, ${gridWords(own[0])}` : "each model’s own";
-    showOptions(select("occlude-grid"), kind === "custom" ? grids.filter(([grid]) => cells(grid) <= 1024) : [["", first], ...grids], occlude.grid);
+    showOptions(
+      select("occlude-grid"),
+      kind === "custom" ? grids.filter(([grid]) => cells(grid) <= 1024) : [["", first], ...grids],
+      occlude.grid,
+    );
     const offset = input("occlude-offset");
     offset.max = String(Math.min(64, ...models.map(({ input_px: px }) => px)) - 1);
     showNumber(offset, occlude.offset);
-    const standard = this.catalogue.byName.get(this.catalogue.saliencyDefault ?? "");
-    showOptions(select("occlude-saliency"), [...(standard ? [/** @type {[string, string]} */ (["", `${standard.title} (default)`])] : []),
-      ...this.catalogue.looking.map((facts) => /** @type {[string, string]} */ ([facts.name, facts.title]))], occlude.saliency);
-    const looking = this.catalogue.byName.get(occlude.saliency);
-    select("occlude-saliency-head").disabled = !looking;
-    showOptions(select("occlude-saliency-head"), [["", "usual"], ...headOptions(looking?.heads ?? 0)], occlude.saliencyHead);
+    this.#showSaliency(occlude);
+  }
+
+  /** @param {import("../../types.js").OccludeControls} occlude */
+  #showSaliency(occlude) {
+    const { byName, looking, saliencyDefault } = this.catalogue;
+    const standard = byName.get(saliencyDefault ?? "");
+    /** @type {[string, string][]} */
+    const named = looking.map(({ name, title }) => [name, title]);
+    if (standard) named.unshift(["", `${standard.title} (default)`]);
+    showOptions(select("occlude-saliency"), named, occlude.saliency);
+    const heads = byName.get(occlude.saliency)?.heads ?? 0;
+    const head = select("occlude-saliency-head");
+    head.disabled = heads === 0;
+    showOptions(head, [["", "usual"], ...headOptions(heads)], occlude.saliencyHead);
   }
 
   /** @param {import("../../types.js").ShuffleControls} shuffle @param {ModelFacts[]} models */
@@ -173,7 +217,11 @@ export class Controls {
     showRange(range, layer, `${layer} of ${depth}`);
     showChoice("method", attend.method);
     showChoice("attend-token", attend.token);
-    showOptions(select("attend-head"), [["", "all, side by side"], ...headOptions(heads)], attend.head);
+    showOptions(
+      select("attend-head"),
+      [["", "all, side by side"], ...headOptions(heads)],
+      attend.head,
+    );
     select("attend-head").disabled = attend.method === "rollout";
   }
 }
@@ -192,6 +240,7 @@ function cells(grid) {
 /** @param {string} grid @param {ModelFacts[]} models */
 function gridName(grid, models) {
   const { rows, cols } = parseGrid(grid);
-  const pixels = models.length > 0 && models.every(({ input_px: px }) => px === rows && px === cols);
+  const pixels =
+    models.length > 0 && models.every(({ input_px: px }) => px === rows && px === cols);
   return pixels ? `${gridWords(grid)}, single pixels` : gridWords(grid);
 }

@@ -32,10 +32,14 @@ function askForKey() {
     const input = /** @type {HTMLInputElement} */ (find("#api-key"));
     input.value = "";
     dialog.returnValue = "";
-    dialog.addEventListener("close", () => {
-      asking = null;
-      resolve(input.value.trim());
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        asking = null;
+        resolve(input.value.trim());
+      },
+      { once: true },
+    );
     dialog.showModal();
   });
   return asking;

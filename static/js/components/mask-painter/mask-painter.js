@@ -9,6 +9,9 @@ import { Mask } from "../../mask.js";
 import { percent } from "../../words.js";
 
 const WIDTH_PX = 840;
+const HELP =
+  "Drag over the photo to hide squares; start on a hidden one to show it again. " +
+  "With the keyboard: arrow keys move, space hides or shows, shift with an arrow paints on.";
 
 /** @typedef {{left: number, top: number, width: number, height: number}} View */
 
@@ -25,21 +28,47 @@ export class MaskPainter {
     /** @type {number | null} */
     this.brush = null;
     this.canvas = el("canvas", {
-      className: "mask-canvas", width: WIDTH_PX, height: WIDTH_PX, tabIndex: 0,
-      attrs: { role: "application", "aria-label": "Mask over the photo", "aria-describedby": "mask-help" },
+      className: "mask-canvas",
+      width: WIDTH_PX,
+      height: WIDTH_PX,
+      tabIndex: 0,
+      attrs: {
+        role: "application",
+        "aria-label": "Mask over the photo",
+        "aria-describedby": "mask-help",
+      },
     });
     this.count = el("p", { className: "mask-count" });
     this.place = el("p", { className: "visually-hidden", attrs: { "aria-live": "polite" } });
-    const button = (/** @type {string} */ text, /** @type {(cell: number) => number} */ change) => el("button", {
-      type: "button", className: "button button-small",
-      on: { click: () => this.#change(this.mask.cells.map(change)) },
-    }, text);
-    find("[data-mask-painter]").replaceChildren(this.canvas, el("div", { className: "mask-side" },
-      this.count,
-      el("div", { className: "mask-buttons" }, button("Show all", () => 0), button("Invert", (cell) => 1 - cell), button("Hide all", () => 1)),
-      el("p", { className: "hint", id: "mask-help" }, "Drag over the photo to hide squares; start on a hidden one to show it again. With the keyboard: arrow keys move, space hides or shows, shift with an arrow paints on."),
-      this.place));
+    find("[data-mask-painter]").replaceChildren(this.canvas, this.#side());
     this.#listen();
+  }
+
+  /** What stands beside the photo: the count, the buttons and how to paint. */
+  #side() {
+    /** @type {(text: string, change: (cell: number) => number) => HTMLButtonElement} */
+    const button = (text, change) => {
+      const click = () => this.#change(this.mask.cells.map(change));
+      return el(
+        "button",
+        { type: "button", className: "button button-small", on: { click } },
+        text,
+      );
+    };
+    return el(
+      "div",
+      { className: "mask-side" },
+      this.count,
+      el(
+        "div",
+        { className: "mask-buttons" },
+        button("Show all", () => 0),
+        button("Invert", (cell) => 1 - cell),
+        button("Hide all", () => 1),
+      ),
+      el("p", { className: "hint", id: "mask-help" }, HELP),
+      this.place,
+    );
   }
 
   /** @param {Photo} photo @param {View} view the part of the photo the model sees */
@@ -62,7 +91,8 @@ export class MaskPainter {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const colour = getComputedStyle(canvas);
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (this.image.naturalWidth > 0) context.drawImage(this.image, 0, 0, canvas.width, canvas.height);
+    if (this.image.naturalWidth > 0)
+      context.drawImage(this.image, 0, 0, canvas.width, canvas.height);
     const box = this.#box();
     context.fillStyle = colour.getPropertyValue("--veil");
     context.beginPath();
@@ -89,7 +119,12 @@ export class MaskPainter {
   #box() {
     const { width, height } = this.canvas;
     const { view } = this;
-    return { x: view.left * width, y: view.top * height, width: view.width * width, height: view.height * height };
+    return {
+      x: view.left * width,
+      y: view.top * height,
+      width: view.width * width,
+      height: view.height * height,
+    };
   }
 
   /** @param {number} row @param {number} col */
@@ -113,7 +148,10 @@ export class MaskPainter {
       const index = this.brush === null ? null : this.#indexAt(event);
       if (index !== null && this.brush !== null) this.#paint(index, this.brush);
     });
-    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => { this.brush = null; });
+    for (const type of ["pointerup", "pointercancel"])
+      canvas.addEventListener(type, () => {
+        this.brush = null;
+      });
     canvas.addEventListener("keydown", (event) => this.#key(event));
     for (const type of ["focus", "blur"]) canvas.addEventListener(type, () => this.draw());
   }
@@ -133,7 +171,9 @@ export class MaskPainter {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+      event.key
+    ];
     const { mask, cursor } = this;
     const here = () => cursor.row * mask.cols + cursor.col;
     if (step) {

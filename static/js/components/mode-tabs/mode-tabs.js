@@ -28,7 +28,9 @@ export function createModeTabs({ onChange }) {
     tab.addEventListener("click", () => onChange(modeOf(tab)));
     tab.addEventListener("keydown", (event) => {
       const index = tabs.indexOf(tab);
-      const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
+      const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[
+        event.key
+      ];
       if (next === undefined) return;
       event.preventDefault();
       const target = tabs[(next + tabs.length) % tabs.length];

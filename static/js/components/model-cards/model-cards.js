@@ -26,24 +26,38 @@ export function familyName(family) {
 
 /** @param {ModelFacts} facts */
 export function modelCard(facts) {
-  const attention = facts.heads > 0 ? `${facts.depth} blocks of ${facts.heads} heads` : "none to look at";
-  return el("article", { className: "model-card", id: facts.name, data: { ready: String(facts.ready) } },
+  const attention =
+    facts.heads > 0 ? `${facts.depth} blocks of ${facts.heads} heads` : "none to look at";
+  return el(
+    "article",
+    { className: "model-card", id: facts.name, data: { ready: String(facts.ready) } },
     el("header", {}, el("h3", {}, facts.title), el("code", { className: "model-id" }, facts.name)),
     el("p", { className: "ready-mark", data: { ready: String(facts.ready) } }, readiness(facts)),
     facts.note ? el("p", {}, facts.note) : null,
     facts.ready || facts.pull === null ? null : pullLine(facts.pull),
     factList([
       ["Input", `${facts.input_px} × ${facts.input_px} px`],
-      ["Patches", facts.patch_px ? `${gridWords(facts.grid)} of ${facts.patch_px} px` : "none (convolutions)"],
+      [
+        "Patches",
+        facts.patch_px ? `${gridWords(facts.grid)} of ${facts.patch_px} px` : "none (convolutions)",
+      ],
       ["Attention", attention],
       ["Tokens", facts.tokens.join(", ") || "none"],
-      ["Classes", facts.num_classes ? `${facts.num_classes} (${facts.labels ?? "unnamed"})` : "none: features only"],
+      [
+        "Classes",
+        facts.num_classes
+          ? `${facts.num_classes} (${facts.labels ?? "unnamed"})`
+          : "none: features only",
+      ],
       ["Architecture", facts.architecture],
       ["Protocol", facts.preprocessing],
       ["Paper", facts.paper],
       ["Licence", facts.licence],
     ]),
-    facts.card ? el("details", {}, el("summary", {}, "How it was trained"), factList(flatten(facts.card))) : null);
+    facts.card
+      ? el("details", {}, el("summary", {}, "How it was trained"), factList(flatten(facts.card)))
+      : null,
+  );
 }
 
 /** @param {ModelFacts} facts */
@@ -64,7 +78,11 @@ function pullLine(command) {
 
 /** @param {[string, string][]} facts */
 function factList(facts) {
-  return el("dl", { className: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  return el(
+    "dl",
+    { className: "facts" },
+    ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+  );
 }
 
 /**
@@ -86,6 +104,7 @@ function flatten(record, prefix = "") {
 /** @param {unknown} value @returns {string} */
 function words(value) {
   if (Array.isArray(value)) return value.map(words).join(", ");
-  if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(4)));
+  if (typeof value === "number" && !Number.isInteger(value))
+    return String(Number(value.toPrecision(4)));
   return value === null ? "–" : String(value);
 }

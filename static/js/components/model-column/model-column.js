@@ -19,8 +19,12 @@ import { PredictionBars } from "../prediction-bars/prediction-bars.js";
  */
 export function columnFrame(facts, slot, ...body) {
   const note = el("span", { className: "model-facts" });
-  const root = el("article", { className: "model-column", data: { slot: String(slot), model: facts.name } },
-    el("header", {}, el("h3", {}, facts.title), note), ...body);
+  const root = el(
+    "article",
+    { className: "model-column", data: { slot: String(slot), model: facts.name } },
+    el("header", {}, el("h3", {}, facts.title), note),
+    ...body,
+  );
   return { root, note };
 }
 
@@ -44,10 +48,16 @@ export class ChangedPhotoColumn {
     this.words = el("span");
     this.verdict = el("p", { className: "verdict" }, this.mark, this.words);
     this.bars = new PredictionBars(nowWords);
-    const { root, note } = columnFrame(facts, slot,
-      el("div", { className: "model-body" },
+    const { root, note } = columnFrame(
+      facts,
+      slot,
+      el(
+        "div",
+        { className: "model-body" },
         el("figure", { className: "model-picture" }, this.picture, this.caption),
-        el("div", { className: "model-body-text" }, this.verdict, this.bars.root)));
+        el("div", { className: "model-body-text" }, this.verdict, this.bars.root),
+      ),
+    );
     this.root = root;
     this.note = note;
     this.title = facts.title;
@@ -56,15 +66,25 @@ export class ChangedPhotoColumn {
   /** @param {OccludedModel} answer */
   showOccluded(answer) {
     const result = answer.results[0];
-    const mass = result.attention_mass === null ? "" : `, ${percent(result.attention_mass)} of the attention`;
-    this.#show(answer.clean.top, result, `${gridWords(answer.grid)} squares`,
-      `${result.dropped_patches} of ${result.patches} squares hidden (${percent(result.information_loss)})${mass}`);
+    const mass =
+      result.attention_mass === null ? "" : `, ${percent(result.attention_mass)} of the attention`;
+    this.#show(
+      answer.clean.top,
+      result,
+      `${gridWords(answer.grid)} squares`,
+      `${result.dropped_patches} of ${result.patches} squares hidden (${percent(result.information_loss)})${mass}`,
+    );
   }
 
   /** @param {ShuffledModel} answer */
   showShuffled(answer) {
     const result = answer.results[0];
-    this.#show(answer.clean.top, result, `${gridWords(result.grid)} pieces`, `${result.cells} pieces in random order`);
+    this.#show(
+      answer.clean.top,
+      result,
+      `${gridWords(result.grid)} pieces`,
+      `${result.cells} pieces in random order`,
+    );
   }
 
   /**
@@ -82,10 +102,17 @@ export class ChangedPhotoColumn {
     this.verdict.dataset.kept = String(result.prediction_kept);
     this.mark.textContent = result.prediction_kept ? "✓" : "✗";
     this.words.replaceChildren(
-      result.prediction_kept ? "Still " : "Now ", el("em", {}, shortLabel(now.label)), " ",
-      el("small", {}, result.prediction_kept
-        ? `${percent(now.probability)} sure, ${percent(clean[0].probability)} before`
-        : `${percent(now.probability)} sure; it was ${shortLabel(clean[0].label)}`));
+      result.prediction_kept ? "Still " : "Now ",
+      el("em", {}, shortLabel(now.label)),
+      " ",
+      el(
+        "small",
+        {},
+        result.prediction_kept
+          ? `${percent(now.probability)} sure, ${percent(clean[0].probability)} before`
+          : `${percent(now.probability)} sure; it was ${shortLabel(clean[0].label)}`,
+      ),
+    );
     this.bars.show(clean, result.top, result.clean_class_probability);
   }
 }

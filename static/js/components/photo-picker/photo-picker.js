@@ -8,87 +8,102 @@ import { fetchPhoto } from "../../api.js";
 import { find, findAll } from "../../dom.js";
 import { OWN_PHOTO } from "../../state.js";
 
-/**
- * @param {object} parts
- * @param {(photo: Photo) => void} parts.onPhoto
- * @param {(error: unknown) => void} parts.onError
- */
-export function createPhotoPicker({ onPhoto, onError }) {
-  const preview = /** @type {HTMLImageElement} */ (find("[data-photo-preview]"));
-  const credit = find("[data-photo-credit]");
-  const missing = find("[data-photo-missing]");
-  const input = /** @type {HTMLInputElement} */ (find("#photo-file"));
-  const samples = /** @type {HTMLButtonElement[]} */ (findAll("[data-sample]"));
-  let asked = 0;
-  let shownUrl = "";
+export class PhotoPicker {
+  #preview = /** @type {HTMLImageElement} */ (find("[data-photo-preview]"));
+  #credit = find("[data-photo-credit]");
+  #missing = find("[data-photo-missing]");
+  #samples = /** @type {HTMLButtonElement[]} */ (findAll("[data-sample]"));
+  #asked = 0;
 
-  /** @param {Photo} photo */
-  async function accept(photo) {
-    const number = ++asked;
-    if (shownUrl) URL.revokeObjectURL(shownUrl);
-    shownUrl = photo.url;
-    preview.src = photo.url;
-    preview.alt = photo.alt;
-    await preview.decode().catch(() => undefined);
-    if (number !== asked) return;
-    preview.hidden = preview.naturalWidth === 0;
-    missing.hidden = true;
-    credit.textContent = photo.credit;
-    for (const button of samples) button.setAttribute("aria-pressed", String(button.dataset.sample === photo.name));
-    onPhoto({ ...photo, width: preview.naturalWidth, height: preview.naturalHeight });
-  }
-
-  /** @param {File} file */
-  function acceptFile(file) {
-    const filename = file.name || "pasted.png";
-    return accept({
-      name: OWN_PHOTO, filename, blob: file, url: URL.createObjectURL(file),
-      alt: `Your photo ${filename}`, credit: filename, sample: null, width: 0, height: 0,
+  /**
+   * @param {object} parts
+   * @param {(photo: Photo) => void} parts.onPhoto
+   * @param {(error: unknown) => void} parts.onError
+   */
+  constructor({ onPhoto, onError }) {
+    this.onPhoto = onPhoto;
+    this.onError = onError;
+    for (const button of this.#samples) {
+      button.addEventListener("click", () => this.#acceptSample(button));
+    }
+    const input = /** @type {HTMLInputElement} */ (find("#photo-file"));
+    input.addEventListener("change", () => {
+      const file = input.files?.[0];
+      if (file) this.#acceptFile(file);
+      input.value = "";
+    });
+    listenForDrops((file) => this.#acceptFile(file));
+    document.addEventListener("paste", (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      const file = files.find(({ type }) => type.startsWith("image/"));
+      if (file) this.#acceptFile(file);
     });
   }
 
+  /**
+   * Open a sample by name, by default the first, or ask for the visitor's own photo again.
+   * @param {string} name
+   */
+  async open(name) {
+    const known = this.#samples.find(({ dataset }) => dataset.sample === name);
+    this.#missing.hidden = name !== OWN_PHOTO;
+    const button = known ?? (name === OWN_PHOTO ? undefined : this.#samples[0]);
+    if (button) await this.#acceptSample(button);
+  }
+
+  /** @param {File} file */
+  #acceptFile(file) {
+    const filename = file.name || "pasted.png";
+    const alt = `Your photo ${filename}`;
+    return this.#accept(file, { name: OWN_PHOTO, filename, alt, credit: filename, sample: null });
+  }
+
   /** @param {HTMLButtonElement} button */
-  async function acceptSample(button) {
-    const { sample = "", url = "", file = "", title = "", alt = "", credit: author = "" } = button.dataset;
+  async #acceptSample(button) {
+    const { sample = "", url = "", file = "", title = "", alt = "", credit = "" } = button.dataset;
     try {
-      const blob = await fetchPhoto(url);
-      await accept({
-        name: sample, filename: file, blob, url: URL.createObjectURL(blob),
-        alt, credit: `${title}. ${author}`, sample: url, width: 0, height: 0,
+      await this.#accept(await fetchPhoto(url), {
+        name: sample,
+        filename: file,
+        alt,
+        credit: `${title}. ${credit}`,
+        sample: url,
       });
     } catch (error) {
-      onError(error);
+      this.onError(error);
     }
   }
 
-  for (const button of samples) button.addEventListener("click", () => acceptSample(button));
-  input.addEventListener("change", () => {
-    const file = input.files?.[0];
-    if (file) acceptFile(file);
-    input.value = "";
-  });
-  listenForDrops(acceptFile);
-  document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-    if (file) acceptFile(file);
-  });
-
-  return {
-    /** Open a sample by name, by default the first, or ask for the visitor's own photo again. @param {string} name */
-    open(name) {
-      const button = samples.find(({ dataset }) => dataset.sample === name);
-      if (button) return acceptSample(button);
-      missing.hidden = name !== OWN_PHOTO;
-      if (name !== OWN_PHOTO && samples.length > 0) return acceptSample(samples[0]);
-      return Promise.resolve();
-    },
-  };
+  /**
+   * Show the photo and hand it on, unless another was chosen meanwhile.
+   * @param {Blob} blob
+   * @param {Pick<Photo, "name" | "filename" | "alt" | "credit" | "sample">} facts
+   */
+  async #accept(blob, facts) {
+    const number = ++this.#asked;
+    const preview = this.#preview;
+    const old = preview.src;
+    preview.src = URL.createObjectURL(blob);
+    preview.alt = facts.alt;
+    if (old) URL.revokeObjectURL(old);
+    await preview.decode().catch(() => undefined);
+    if (number !== this.#asked) return;
+    preview.hidden = preview.naturalWidth === 0;
+    this.#missing.hidden = true;
+    this.#credit.textContent = facts.credit;
+    for (const button of this.#samples) {
+      button.setAttribute("aria-pressed", String(button.dataset.sample === facts.name));
+    }
+    const { naturalWidth: width, naturalHeight: height } = preview;
+    this.onPhoto({ ...facts, blob, url: preview.src, width, height });
+  }
 }
 
 /** @param {(file: File) => void} onFile */
 function listenForDrops(onFile) {
   const veil = find("[data-drop-veil]");
-  const hasFile = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+  /** @param {DragEvent} event */
+  const hasFile = (event) => event.dataTransfer?.types.includes("Files") ?? false;
   document.addEventListener("dragover", (event) => {
     if (!hasFile(event)) return;
     event.preventDefault();

@@ -16,10 +16,17 @@ export class PredictionBars {
   constructor(nowWords) {
     this.nowWords = nowWords;
     this.list = el("ul", { className: "bars" });
-    this.root = el("div", { className: "model-body-text" },
-      el("p", { className: "bars-legend", attrs: { "aria-hidden": "true" } },
-        el("span", {}, "whole photo"), el("span", { className: "bars-legend-now" }, nowWords)),
-      this.list);
+    this.root = el(
+      "div",
+      { className: "model-body-text" },
+      el(
+        "p",
+        { className: "bars-legend", attrs: { "aria-hidden": "true" } },
+        el("span", {}, "whole photo"),
+        el("span", { className: "bars-legend-now" }, nowWords),
+      ),
+      this.list,
+    );
     /** @type {Map<number, ReturnType<typeof makeRow>>} */
     this.rows = new Map();
   }
@@ -32,17 +39,23 @@ export class PredictionBars {
   show(clean, now, cleanClassNow) {
     const shown = choose(clean, now);
     const kept = new Map();
-    for (const entry of shown) kept.set(entry.index, this.rows.get(entry.index) ?? makeRow(entry.label));
+    for (const entry of shown)
+      kept.set(entry.index, this.rows.get(entry.index) ?? makeRow(entry.label));
     this.rows = kept;
     const elements = shown.map(({ index }) => kept.get(index).root);
-    if (elements.some((element, place) => this.list.children[place] !== element) || this.list.children.length !== elements.length) {
+    if (
+      elements.some((element, place) => this.list.children[place] !== element) ||
+      this.list.children.length !== elements.length
+    ) {
       this.list.replaceChildren(...elements);
     }
     const nowOf = new Map(now.map(({ index, probability }) => [index, probability]));
     if (clean.length > 0) nowOf.set(clean[0].index, cleanClassNow);
     const cleanOf = new Map(clean.map(({ index, probability }) => [index, probability]));
     for (const { index, label } of shown) {
-      kept.get(index).show(label, cleanOf.get(index), nowOf.get(index), index === now[0]?.index, this.nowWords);
+      kept
+        .get(index)
+        .show(label, cleanOf.get(index), nowOf.get(index), index === now[0]?.index, this.nowWords);
     }
   }
 }
@@ -68,8 +81,14 @@ function makeRow(text) {
   const nowBar = el("i", { className: "bar-now" });
   const numbers = el("span", { className: "bar-numbers", attrs: { "aria-hidden": "true" } });
   const spoken = el("span", { className: "visually-hidden" });
-  const root = el("li", { className: "bar" }, label,
-    el("span", { className: "bar-tracks", attrs: { "aria-hidden": "true" } }, cleanBar, nowBar), numbers, spoken);
+  const root = el(
+    "li",
+    { className: "bar" },
+    label,
+    el("span", { className: "bar-tracks", attrs: { "aria-hidden": "true" } }, cleanBar, nowBar),
+    numbers,
+    spoken,
+  );
   return {
     root,
     /**
@@ -84,7 +103,9 @@ function makeRow(text) {
       label.title = name;
       cleanBar.style.width = `${(clean ?? 0) * 100}%`;
       nowBar.style.width = `${(now ?? 0) * 100}%`;
-      const [cleanText, nowText] = [clean, now].map((share) => (share === undefined ? "–" : percent(share)));
+      const [cleanText, nowText] = [clean, now].map((share) =>
+        share === undefined ? "–" : percent(share),
+      );
       numbers.replaceChildren(cleanText.replace(" %", ""), " → ", el("b", {}, nowText));
       spoken.textContent = `: ${cleanText} on the whole photo, ${nowText} with ${nowWords}`;
     },

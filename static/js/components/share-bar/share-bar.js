@@ -11,79 +11,94 @@ import { download, find } from "../../dom.js";
 
 const NOTE_MS = 4000;
 
-/** @param {{onError: (error: unknown) => void, beforeLink: () => void}} parts */
-export function createShareBar({ onError, beforeLink }) {
-  const note = find("[data-share-note]");
-  const line = find("[data-curl]");
-  const block = find(".curl");
-  const buttons = /** @type {HTMLButtonElement[]} */ ([find("[data-download-picture]"), find("[data-download-json]"), find("[data-copy-curl]")]);
+export class ShareBar {
+  #note = find("[data-share-note]");
+  #line = find("[data-curl]");
+  #block = find(".curl");
+  #saving = /** @type {HTMLButtonElement[]} */ ([
+    find("[data-download-picture]"),
+    find("[data-download-json]"),
+  ]);
   /** @type {{request: AnalysisRequest, photo: Photo, answer: unknown} | null} */
-  let seen = null;
-  let lineNumber = 0;
-  let noteTimer = 0;
-  const enable = (/** @type {boolean} */ enabled) => buttons.forEach((button) => { button.disabled = !enabled; });
+  #seen = null;
+  #lineNumber = 0;
+  #noteTimer = 0;
 
-  /** @param {string} text */
-  function say(text) {
-    note.textContent = text;
-    window.clearTimeout(noteTimer);
-    noteTimer = window.setTimeout(() => { note.textContent = ""; }, NOTE_MS);
+  /** @param {{onError: (error: unknown) => void, beforeLink: () => void}} parts */
+  constructor({ onError, beforeLink }) {
+    this.onError = onError;
+    find("[data-copy-link]").addEventListener("click", () => {
+      beforeLink();
+      this.#copy(location.href, "Link copied");
+    });
+    find("[data-copy-curl]").addEventListener("click", () => {
+      this.#copy(this.#line.textContent ?? "", "Command copied");
+    });
+    this.#saving[0].addEventListener("click", () => this.#savePicture());
+    this.#saving[1].addEventListener("click", () => this.#saveJson());
+    this.clear();
+  }
+
+  /** @param {AnalysisRequest} request @param {Photo} photo @param {unknown} answer */
+  async show(request, photo, answer) {
+    this.#seen = { request, photo, answer };
+    for (const button of this.#saving) button.disabled = false;
+    const number = ++this.#lineNumber;
+    const text = await curlLine(request, photo, location.origin);
+    if (number !== this.#lineNumber) return;
+    this.#line.textContent = text;
+    this.#block.hidden = false;
+  }
+
+  /** Nothing to take along. */
+  clear() {
+    this.#seen = null;
+    this.#lineNumber++;
+    this.#block.hidden = true;
+    for (const button of this.#saving) button.disabled = true;
+  }
+
+  #saveJson() {
+    if (!this.#seen) return;
+    const text = JSON.stringify(this.#seen.answer, null, 2);
+    download(new Blob([text], { type: "application/json" }), this.#fileName("json"));
+    this.#say("JSON saved");
+  }
+
+  async #savePicture() {
+    if (!this.#seen) return;
+    const name = this.#fileName("png");
+    try {
+      download(await analysePicture(this.#seen.request), name);
+      this.#say("Picture saved");
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+
+  /** @param {string} ending */
+  #fileName(ending) {
+    if (!this.#seen) return `photo.${ending}`;
+    const stem = this.#seen.photo.filename.replace(/\.\w+$/, "");
+    return `${stem}${this.#seen.request.path.replace("/", "-")}.${ending}`;
   }
 
   /** @param {string} text @param {string} done */
-  async function copy(text, done) {
+  async #copy(text, done) {
     try {
       await navigator.clipboard.writeText(text);
-      say(done);
+      this.#say(done);
     } catch {
-      say("The browser did not allow copying; select the text instead.");
+      this.#say("The browser did not allow copying; select the text instead.");
     }
   }
 
-  const fileName = (/** @type {string} */ ending) => {
-    const stem = seen?.photo.filename.replace(/\.\w+$/, "") ?? "photo";
-    return `${stem}${seen?.request.path.replace("/", "-") ?? ""}.${ending}`;
-  };
-  find("[data-copy-link]").addEventListener("click", () => {
-    beforeLink();
-    copy(location.href, "Link copied");
-  });
-  find("[data-copy-curl]").addEventListener("click", () => copy(line.textContent ?? "", "Command copied"));
-  find("[data-download-json]").addEventListener("click", () => {
-    if (!seen) return;
-    download(new Blob([JSON.stringify(seen.answer, null, 2)], { type: "application/json" }), fileName("json"));
-    say("JSON saved");
-  });
-  find("[data-download-picture]").addEventListener("click", async () => {
-    if (!seen) return;
-    const name = fileName("png");
-    try {
-      download(await analysePicture(seen.request), name);
-      say("Picture saved");
-    } catch (error) {
-      onError(error);
-    }
-  });
-  enable(false);
-  block.hidden = true;
-
-  return {
-    /** @param {AnalysisRequest} request @param {Photo} photo @param {unknown} answer */
-    async show(request, photo, answer) {
-      seen = { request, photo, answer };
-      enable(true);
-      const number = ++lineNumber;
-      const text = await curlLine(request, photo, location.origin);
-      if (number !== lineNumber) return;
-      line.textContent = text;
-      block.hidden = false;
-    },
-    /** Nothing to take along. */
-    clear() {
-      seen = null;
-      lineNumber++;
-      block.hidden = true;
-      enable(false);
-    },
-  };
+  /** @param {string} text */
+  #say(text) {
+    this.#note.textContent = text;
+    window.clearTimeout(this.#noteTimer);
+    this.#noteTimer = window.setTimeout(() => {
+      this.#note.textContent = "";
+    }, NOTE_MS);
+  }
 }

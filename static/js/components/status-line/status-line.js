@@ -15,70 +15,79 @@ const FIELD_WORDS = /** @type {Record<string, string>} */ ({
 
 /** Problems that a visitor can mend, in words that tell how. */
 const PLAIN_WORDS = /** @type {Record<string, string>} */ ({
-  body_too_large: "The file is larger than this server takes, which is 10 MB unless it was set otherwise. Choose a smaller one.",
+  body_too_large:
+    "The file is larger than this server takes, which is 10 MB unless it was set otherwise. " +
+    "Choose a smaller one.",
 });
 
 /** A screen reader hears the status once it has stood for so long, not at every step of a drag. */
 const QUIET_MS = 600;
 
-export function createStatusLine() {
-  const line = find(".status-line");
-  const status = find("[data-status]");
-  const spoken = find("[data-spoken-status]");
-  const timing = find("[data-timing]");
-  const problem = find("[data-problem]");
-  const results = find("[data-results]");
-  let speech = 0;
+export class StatusLine {
+  #line = find(".status-line");
+  #status = find("[data-status]");
+  #spoken = find("[data-spoken-status]");
+  #timing = find("[data-timing]");
+  #problem = find("[data-problem]");
+  #results = find("[data-results]");
+  #speech = 0;
 
-  /** @param {string} text */
-  function tell(text) {
-    status.textContent = text;
-    window.clearTimeout(speech);
-    speech = window.setTimeout(() => { spoken.textContent = text; }, QUIET_MS);
+  /** @param {boolean} busy */
+  busy(busy) {
+    this.#results.setAttribute("aria-busy", String(busy));
+    if (busy) this.#line.dataset.busy = "true";
+    else if (this.#line.dataset.busy === "true") this.#line.dataset.busy = "false";
   }
 
-  return {
-    /** @param {boolean} busy */
-    busy(busy) {
-      results.setAttribute("aria-busy", String(busy));
-      if (busy) line.dataset.busy = "true";
-      else if (line.dataset.busy === "true") line.dataset.busy = "false";
-    },
-    /** @param {string} text @param {number} elapsedMs @param {string} precision */
-    answered(text, elapsedMs, precision) {
-      problem.hidden = true;
-      line.dataset.busy = "false";
-      tell(text);
-      timing.textContent = `${milliseconds(elapsedMs)} · ${precision}`;
-    },
-    /** @param {string} text */
-    say(text) {
-      problem.hidden = true;
-      tell(text);
-      timing.textContent = "";
-    },
-    /** @param {unknown} error @param {() => void} [retry] */
-    failed(error, retry) {
-      line.dataset.busy = "error";
-      tell("No answer");
-      timing.textContent = "";
-      problem.replaceChildren(...describe(error, retry));
-      problem.hidden = false;
-    },
-  };
+  /** @param {string} text @param {number} elapsedMs @param {string} precision */
+  answered(text, elapsedMs, precision) {
+    this.say(text);
+    this.#line.dataset.busy = "false";
+    this.#timing.textContent = `${milliseconds(elapsedMs)} · ${precision}`;
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.#problem.hidden = true;
+    this.#timing.textContent = "";
+    this.#tell(text);
+  }
+
+  /** @param {unknown} error @param {() => void} [retry] */
+  failed(error, retry) {
+    this.#line.dataset.busy = "error";
+    this.#timing.textContent = "";
+    this.#tell("No answer");
+    this.#problem.replaceChildren(...describe(error, retry));
+    this.#problem.hidden = false;
+  }
+
+  /** @param {string} text */
+  #tell(text) {
+    this.#status.textContent = text;
+    window.clearTimeout(this.#speech);
+    this.#speech = window.setTimeout(() => {
+      this.#spoken.textContent = text;
+    }, QUIET_MS);
+  }
 }
 
-/** @param {unknown} error @param {() => void} [retry] */
+/**
+ * An error in words for people, with a button where trying again can help.
+ * @param {unknown} error
+ * @param {() => void} [retry]
+ */
 export function describe(error, retry) {
-  const known = error instanceof ApiError;
-  const title = known ? error.title : "Something went wrong in this page";
-  const detail = known && PLAIN_WORDS[error.code] || (error instanceof Error ? error.message : String(error));
-  const about = known && error.field ? FIELD_WORDS[error.field] ?? "" : "";
-  const hopeful = !known || error.status === 0 || error.status === 429 || error.status >= 500;
+  const known = error instanceof ApiError ? error : null;
+  const title = known?.title ?? "Something went wrong in this page";
+  const detail = error instanceof Error ? error.message : String(error);
+  const about = FIELD_WORDS[known?.field ?? ""];
+  const hopeful = !known || known.status === 0 || known.status === 429 || known.status >= 500;
+  const button = { type: "button", className: "button button-small", on: { click: retry } };
   return [
     el("h2", {}, about ? `${title}: ${about}` : title),
-    el("p", {}, sentence(detail)),
-    retry && hopeful ? el("button", { type: "button", className: "button button-small", on: { click: retry } }, "Try again") : "",
+    el("p", {}, PLAIN_WORDS[known?.code ?? ""] ?? sentence(detail)),
+    retry && hopeful ? el("button", button, "Try again") : "",
   ];
 }
 
