@@ -1,8 +1,8 @@
 """One loaded model, ready to run on any lane.
 
 Images arrive as uint8 and are normalised here, after perturbation: (x / 255 - mean) / std is one
-multiply-add. Each lane runs a replica that shares the parameters: attention capture hooks modules,
-and a hook must see only the forward pass it was set for.
+multiply-add. Attention capture hooks modules, and a hook must see only the forward pass it was set
+for: each lane has a replica of its own for that, which shares the parameters.
 """
 
 import copy
@@ -17,6 +17,7 @@ from torch import nn
 from ipvit.analyses.forward import AttentionQuery, ForwardResult
 from ipvit.models.model_spec import ModelSpec
 from workers.precision import DTYPES, Precision, convert
+from workers.scripting import Run, without_interpreter
 
 Load = Callable[[ModelSpec], nn.Module]
 
@@ -41,19 +42,23 @@ class Network:
         mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
         std = torch.tensor(spec.preprocessing.std, device=self._device).view(1, 3, 1, 1)
         self._scale, self._shift = 1 / (255 * std), -mean / std
+        self._run: Run = self._module
+        if self._device.type == "cpu":
+            side_px = spec.input_px
+            pattern = np.arange(3 * side_px**2).astype(np.uint8).reshape(1, 3, side_px, side_px)
+            self._run = without_interpreter(self._module, self._normalise(pattern)[0])
 
     def forward(
         self, images: np.ndarray, attention: AttentionQuery | None, *, lane: int
     ) -> ForwardResult:
-        """Logits and attention of `images`, uint8 (n, 3, H, W), on the replica of `lane`."""
-        module = self._replica(lane)
+        """Logits and attention of `images`, uint8 (n, 3, H, W); one call at a time for a lane."""
         maps: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
             pixels = self._normalise(images)
             if attention is None:
-                logits = module(pixels)
+                logits = self._run(pixels)
             else:
-                logits, maps = self._capture(module, pixels, attention)
+                logits, maps = self._capture(self._replica(lane), pixels, attention)
         return ForwardResult(
             logits=_to_numpy(logits),
             attention={layer: _to_numpy(rows) for layer, rows in maps.items()},
@@ -62,6 +67,7 @@ class Network:
 
     def warm(self, lane: int) -> None:
         """Run a first forward pass, so that no caller pays for kernel selection."""
+        self._replica(lane)
         side_px = self.spec.input_px
         self.forward(np.zeros((1, 3, side_px, side_px), np.uint8), None, lane=lane)
 

@@ -58,6 +58,8 @@ class Probe(nn.Module):
         return self.head
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing():
+            raise RuntimeError("a probe has to run in Python")
         self.gate.passed_by(len(pixels))
         corner = pixels[:, 0, 0, 0].float() * STD[0] + MEAN[0]
         if (corner > 0.998).any():
