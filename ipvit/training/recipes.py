@@ -142,19 +142,6 @@ RECIPES: Registry[Recipe] = Registry(
             whiten_stem=True,
         ),
         Recipe(
-            name="pocket_cnn_second_cycle",
-            summary="A second, gentler cycle for the CNN; how the shipped pocket_cnn ended",
-            architecture="ipvit:pocket_cnn",
-            architecture_options=_CNN_OPTIONS,
-            epochs=4,
-            batch_size=500,
-            optimisation=Optimisation(
-                "sgd", lr=0.25, weight_decay=5e-4, warmup=0.2, label_smoothing=0.1
-            ),
-            augmentation=Augmentation(crop="resized", scale=(0.5, 1.0), flip=True),
-            init_from="pocket_cnn",
-        ),
-        Recipe(
             name="pocket_cnn_sin",
             summary="CNN on stylised images only; the teacher of shapes",
             architecture="ipvit:pocket_cnn",
