@@ -169,13 +169,16 @@ def test_too_many_in_flight_are_refused_until_some_are_done(settings: Settings, 
 
 
 def test_close_leaves_no_thread(settings: Settings) -> None:
-    def names() -> set[str]:
-        return {thread.name for thread in threading.enumerate()}
+    before = set(threading.enumerate())
+
+    def own_threads() -> list[str]:
+        started = set(threading.enumerate()) - before
+        return [thread.name for thread in started if thread.name.startswith(("lane", "task"))]
 
     async def scenario() -> None:
         async with running(settings) as backend:
             await predict(backend)
-            assert any(name.startswith(("lane", "task")) for name in names())
+            assert own_threads()
 
     asyncio.run(scenario())
-    assert not any(name.startswith(("lane", "task")) for name in names())
+    assert own_threads() == []
