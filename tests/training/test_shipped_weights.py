@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from ipvit.models.architectures import build_architecture
+from ipvit.training.pocket_table import accuracy_table, bias_table
 
 WEIGHTS = Path(str(resources.files("ipvit.models.weights")))
 FILES = sorted(WEIGHTS.glob("*.safetensors"))
@@ -42,3 +43,14 @@ def test_weights_fit_their_card(file):
     assert card["seed"] is not None
     assert card["command"].startswith("ipvit train")
     assert min(card["test_accuracy"].values()) > 0.2
+
+
+def test_the_documented_tables_are_the_measured_ones():
+    docs = Path(__file__).parents[2] / "docs"
+    report = json.loads((docs / "pocket-models.json").read_text())
+    text = (docs / "pocket-models.md").read_text()
+    assert accuracy_table(report) in text
+    assert bias_table(report) in text
+    for name, measured in report.items():
+        card = json.loads((WEIGHTS / f"{name}.json").read_text())
+        assert measured["weights_sha256"] == card["weights_sha256"]
