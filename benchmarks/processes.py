@@ -6,16 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-START_S = 120
+START_S = 300
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,20 +51,27 @@ class Load:
 
 
 @contextmanager
-def server(kind: str, ready_path: str) -> Iterator[Server]:
-    """`benchmarks.server` of that kind on a free port, ready to answer."""
+def server(kind: str, ready_path: str, models: Iterable[str] = ()) -> Iterator[Server]:
+    """`benchmarks.server` of that kind on a free port, ready to answer.
+
+    models: to load besides those of the settings.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.server", kind, str(port)], cwd=ROOT
+        [sys.executable, "-m", "benchmarks.server", kind, str(port), *models], cwd=ROOT
     )
     try:
         _await(f"http://127.0.0.1:{port}{ready_path}", process)
         yield Server(port, process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def load(target: Server, path: str, *, clients: int, seconds: float, **fields: Any) -> Load:
@@ -114,6 +120,6 @@ def _await(url: str, process: subprocess.Popen[bytes]) -> None:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # refused, not ready, or too busy loading to answer
             time.sleep(0.1)
     raise RuntimeError(f"expected {url} to answer within {START_S} s")

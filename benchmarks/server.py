@@ -1,7 +1,7 @@
 """The server under test, as a process of its own: the real app, or an endpoint that does nothing.
 
-Run as `python -m benchmarks.server app|empty PORT`. The app is started as `ipvit serve` starts it,
-with the random-weight architectures added.
+Run as `python -m benchmarks.server app|empty PORT [MODEL …]`. The app is started as `ipvit serve`
+starts it, with the models named loaded as well; the random-weight architectures are known to it.
 """
 
 import sys
@@ -27,17 +27,17 @@ def empty_app() -> FastAPI:
     return app
 
 
-def real_app() -> FastAPI:
-    """The product, with the benchmark's models loaded as well."""
+def real_app(models: list[str]) -> FastAPI:
+    """The product, with `models` loaded as well."""
     settings = Settings()
     specs = known_models(settings, RANDOM_MODELS)
-    wanted = (*settings.models, *(spec.name for spec in RANDOM_MODELS))
+    wanted = dict.fromkeys((*settings.models, *models))
     names = tuple(name for name in wanted if is_ready(specs[name], settings.cache))
     return create_app(settings.model_copy(update={"models": names}), extra_specs=RANDOM_MODELS)
 
 
 if __name__ == "__main__":
-    app = real_app() if sys.argv[1] == "app" else empty_app()
+    app = real_app(sys.argv[3:]) if sys.argv[1] == "app" else empty_app()
     uvicorn.run(
         app,
         host="127.0.0.1",

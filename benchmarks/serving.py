@@ -63,7 +63,7 @@ def measure(models: list[str], *, rounds: int, seconds: float) -> dict[str, Any]
     samples: dict[str, Samples] = {model: {} for model in models}
     with (
         server("empty", "/docs") as empty,
-        server("app", "/readyz") as app,
+        server("app", "/readyz", models) as app,
         components() as parts,
     ):
         for model in models:  # first forward passes choose kernels: not counted

@@ -60,7 +60,7 @@ class Runtime:
         device: str = "cpu",
         precision: str = "auto",
         max_batch: int = 64,
-        max_wait_ms: float = 20.0,
+        max_wait_ms: float = 0.0,
         max_queue: int = 1024,
         preload: Iterable[str] = (),
         threads: int = 0,
