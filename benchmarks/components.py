@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,21 +159,25 @@ def fifty(bare: Bare, seconds: float) -> Report:
 
 
 def capture(bare: Bare, seconds: float) -> Report:
-    """What capturing the class token's attention in the last block adds to a forward pass."""
+    """The engine's pass that captures the class token's last attention, beside the bare one."""
     if not bare.spec.has_attention:
         return {}
     query = AttentionQuery(layers=(bare.spec.depth - 1,))
     report: Report = {}
     for count in (1, BATCH):
-        images = bare.images(count)
+        images, pixels = bare.images(count), bare.pixels(count)
+        works: tuple[Callable[[], object], ...] = (
+            partial(bare.plain, pixels),
+            partial(bare.network.forward, images, query, lane=0),
+        )
         plain: list[float] = []
         captured: list[float] = []
         torch.set_num_threads(1)
         until_s = time.perf_counter() + seconds / 2
         while time.perf_counter() < until_s or len(plain) < 3:
-            for asked, times in ((None, plain), (query, captured)):
+            for work, times in zip(works, (plain, captured), strict=True):
                 started_s = time.thread_time()
-                bare.network.forward(images, asked, lane=0)
+                work()
                 times.append(time.thread_time() - started_s)
         report[f"ratio_of_{count}"] = statistics.median(captured) / statistics.median(plain)
     return report

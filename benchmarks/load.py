@@ -86,14 +86,15 @@ async def _client(order: dict[str, Any], requests: list[bytes], turn: int, tally
     end_s = counted_from_s + order["seconds"]
     loop = asyncio.get_running_loop()
     _, client = await loop.create_connection(Client, "127.0.0.1", order["port"])
-    while (sent_s := time.perf_counter()) < end_s:
+    while (sent_s := time.perf_counter()) < end_s or not tally.latencies_s:
         status, body = await client.ask(requests[turn % len(requests)])
         turn += 1
         answered_s = time.perf_counter()
         if status != 200:
             tally.failures += 1
             tally.first_failure = tally.first_failure or f"{status}: {body[:300]!r}"
-        elif counted_from_s <= answered_s < end_s:
+            return
+        elif counted_from_s <= answered_s and (answered_s < end_s or not tally.latencies_s):
             tally.latencies_s.append(answered_s - sent_s)
 
 

@@ -47,7 +47,7 @@ def markdown(machine: dict[str, Any], serving: dict[str, Any]) -> str:
         "bare forwards (the faster of one pass over all cores and a share on each core).",
         "",
         "| model | `/predict` p50, ms | bound, ms | bare forward of 50, ms | `/occlude` p50, ms | "
-        "of bare (≥ 0.9) | with pictures, ms | `/segment` p50, ms | capture ÷ plain forward, 1 "
+        "of bare (≥ 0.9) | with pictures, ms | `/segment` p50, ms | capturing ÷ bare forward, 1 "
         "image (≤ 1.15) | 16 images |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
