@@ -49,7 +49,7 @@ def test_a_late_answer_never_replaces_a_newer_one(page: Page) -> None:
     with page.expect_event("requestfailed") as aborted:
         lab.slide("Hidden", 80)
         expect(lab.caption()).to_contain_text("51 of 64 squares hidden (80 %)")
-    assert len(held) == 1
+    assert held, "the older answer was never asked for"
     assert aborted.value.failure == "net::ERR_ABORTED"
     expect(lab.caption()).to_contain_text("51 of 64 squares hidden (80 %)")
 
