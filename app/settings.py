@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(
         0.0,
         ge=0,
-        description="How long a request waits for others to join its batch even when a core is "
-        "free (milliseconds).",
+        description="Longest wait of a request for others that are on their way "
+        "(milliseconds); a lone request never waits.",
     )
     max_queue: int = Field(
         1024,
