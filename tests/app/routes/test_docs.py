@@ -1,10 +1,8 @@
 import shutil
 
-import pytest
 from playwright.sync_api import sync_playwright
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_the_documentation_runs_under_the_strict_policy(tiny_server: str) -> None:
     complaints: list[str] = []
     with sync_playwright() as playwright:
