@@ -8,12 +8,16 @@ PORT    ?= $(or $(IPVIT_PORT),8000)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: serve test lint format bench browser clean
+.PHONY: serve worker test lint format bench services clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/ipvit serve --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.installed-dev browser
+# QUEUE=interactive answers single images, QUEUE=evaluation works on jobs.
+worker: $(VENV)/.installed
+	@$(BIN)/ipvit worker --queue $(or $(QUEUE),evaluation)
+
+test: $(VENV)/.installed-dev services
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -28,10 +32,14 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
 
-# The browser tests drive Debian's Chromium.
-browser:
-	@command -v chromium >/dev/null || \
-	  { $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq chromium; }
+# The tests use the real parts: Redis, PostgreSQL, and Debian's Chromium.
+services:
+	@packages=; \
+	command -v redis-server >/dev/null || packages="$$packages redis-server"; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$$packages postgresql"; \
+	command -v chromium >/dev/null || packages="$$packages chromium"; \
+	test -z "$$packages" || \
+	  { $(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $$packages; }
 
 clean:
 	rm -rf $(VENV) *.egg-info

@@ -1,8 +1,8 @@
 """The import rules of the house: who may know whom, and what stays light.
 
-`ipvit` knows neither `workers` nor `app`; `workers` does not know `app`; `app` reaches `workers`
-only through the embedded backend, lazily; the application factory and the command line start
-without loading torch.
+`ipvit` knows nobody; `jobs`, the job store, knows `ipvit`; `workers` knows both; `app` reaches
+`workers` only through the embedded backend and the command that starts a worker, lazily; the
+application factory and the command line start without loading torch.
 """
 
 import ast
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = ("torch", "torchvision", "timm", "lightning_fabric")
+HEAVY = ("torch", "torchvision", "timm", "lightning_fabric", "matplotlib")
 
 
 def imported_modules(tree: ast.AST) -> Iterator[str]:
@@ -37,19 +37,27 @@ def offenders(package: str, forbidden: tuple[str, ...], allowed: tuple[str, ...]
     return found
 
 
-def test_the_science_knows_neither_workers_nor_app() -> None:
-    assert offenders("ipvit", ("workers", "app", "fastapi", "starlette", "celery")) == []
+def test_the_science_knows_no_service() -> None:
+    service = ("jobs", "workers", "app", "fastapi", "starlette", "celery", "redis", "sqlalchemy")
+    assert offenders("ipvit", service) == []
+
+
+def test_the_job_store_knows_only_the_science() -> None:
+    assert offenders("jobs", ("workers", "app", "fastapi", "starlette", "celery", "redis")) == []
 
 
 def test_workers_do_not_know_the_app() -> None:
     assert offenders("workers", ("app", "fastapi", "starlette")) == []
 
 
-def test_only_the_embedded_backend_knows_workers() -> None:
-    assert offenders("app", ("workers",), allowed=("app/backends/embedded.py",)) == []
+def test_only_the_embedded_backend_and_the_worker_command_know_workers() -> None:
+    allowed = ("app/backends/embedded.py", "app/commands/worker.py")
+    assert offenders("app", ("workers",), allowed=allowed) == []
 
 
-@pytest.mark.parametrize("module", ["app.factory", "app.cli", "ipvit.models.specs"])
+@pytest.mark.parametrize(
+    "module", ["app.factory", "app.cli", "ipvit.models.specs", "ipvit.experiments", "jobs"]
+)
 def test_starting_up_loads_no_heavy_library(module: str) -> None:
     program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     answer = subprocess.run(

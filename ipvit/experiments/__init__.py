@@ -1,0 +1,1 @@
+"""Experiments over data sets, one file a figure or table of a paper."""
