@@ -25,11 +25,11 @@ from benchmarks.photos import photos
 from ipvit.analyses.forward import AttentionQuery
 from ipvit.images import decode_image
 from ipvit.models.loading import load_model
+from ipvit.models.precision import DTYPES, choose_precision
 from ipvit.models.specs import MODELS, ModelSpec
 from ipvit.preprocessing import prepare
 from ipvit.registry import Registry
 from workers.network import Network
-from workers.precision import DTYPES, choose_precision
 
 BATCH = 16
 FIFTY = 50

@@ -6,22 +6,20 @@ for: each lane has a replica of its own for that, which shares the parameters.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ipvit.analyses.forward import AttentionQuery, ForwardResult
+from ipvit.models.attention_kernel import choose_attention_kernel
 from ipvit.models.model_spec import ModelSpec
-from workers.precision import DTYPES, Precision, convert
+from ipvit.models.precision import DTYPES, Precision, convert
 from workers.scripting import Run, without_interpreter
 
 Load = Callable[[ModelSpec], nn.Module]
-
-MAX_EXPLICIT_TOKENS = 400
 
 
 class Network:
@@ -35,8 +33,7 @@ class Network:
         self._device = torch.device(device)
         self._dtype = DTYPES[precision]
         self._module = convert(module.eval(), precision).to(self._device)
-        if precision == "bf16" and self._device.type == "cpu":
-            _compute_attention_explicitly(self._module, spec)
+        choose_attention_kernel(self._module, spec, precision=precision, device=self._device.type)
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
         mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
@@ -91,19 +88,6 @@ class Network:
                 shared = {id(tensor): tensor for tensor in tensors}
                 self._replicas[lane] = copy.deepcopy(self._module, shared)
         return self._replicas[lane]
-
-
-def _compute_attention_explicitly(module: nn.Module, spec: ModelSpec) -> None:
-    """Turn timm's fused attention off where the matrix of weights is small.
-
-    In bf16 on a CPU the fused kernel takes 6 to 11 % longer for a whole DeiT forward pass (in fp32
-    it is the faster one), and the logits are as close to fp32 either way.
-    """
-    if spec.patch_px and spec.grid.cells <= MAX_EXPLICIT_TOKENS:
-        parts: Iterator[Any] = module.modules()
-        for part in parts:
-            if hasattr(part, "fused_attn"):
-                part.fused_attn = False
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -19,9 +19,9 @@ import torch
 
 from ipvit.analyses.forward import ForwardRequest, ForwardResult, find_spec
 from ipvit.models.model_spec import ModelSpec
+from ipvit.models.precision import choose_precision
 from workers.batching import Batch, BatchQueue
 from workers.network import Load, Network
-from workers.precision import choose_precision
 from workers.tickets import Piece, Ticket
 
 RECENT_BATCHES = 64

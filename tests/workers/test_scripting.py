@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from ipvit.models.loading import build_model
+from ipvit.models.precision import DTYPES, Precision, convert
 from tests.tiny_model import TINY
-from workers.precision import DTYPES, Precision, convert
 from workers.scripting import without_interpreter
 
 

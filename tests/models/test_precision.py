@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from workers import precision
-from workers.precision import choose_precision, convert, cpu_flags, multiplies_bf16
+from ipvit.models import precision
+from ipvit.models.precision import choose_precision, convert, cpu_flags, multiplies_bf16
 
 
 @pytest.mark.parametrize("requested", ["fp32", "bf16"])
