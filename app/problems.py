@@ -43,6 +43,12 @@ PROBLEMS: Registry[ProblemKind] = Registry(
         ),
         ProblemKind("not_found", 404, "Nothing is here", "GET /docs lists what this server has."),
         ProblemKind(
+            "unknown_job",
+            404,
+            "No job has this id",
+            "It may have been deleted. GET /jobs lists the jobs.",
+        ),
+        ProblemKind(
             "method_not_allowed",
             405,
             "This path does not take that method",
@@ -59,6 +65,13 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             409,
             "The model's weights are not on this machine",
             "The detail names the command that fetches them. GET /models shows what is ready.",
+        ),
+        ProblemKind(
+            "job_not_finished",
+            409,
+            "The job has no result",
+            "It has not finished, or not succeeded. GET /jobs/{id} tells how far it is; "
+            "partial=true asks for what there is.",
         ),
         ProblemKind(
             "body_too_large",
@@ -146,6 +159,12 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             503,
             "The server is still loading its models",
             "GET /readyz answers 200 once they are loaded and warmed.",
+        ),
+        ProblemKind(
+            "store_unavailable",
+            503,
+            "The job database does not answer",
+            "Jobs go on once it is back; single images are answered meanwhile.",
         ),
         ProblemKind(
             "weights_corrupt",

@@ -11,6 +11,9 @@ IPViTError
 │   └── WeightsCorrupt      a file with a wrong hash or a state dict that does not fit
 ├── CaptureMismatch         attention was not captured as asked
 ├── TrainingDiverged        a loss that is not a number
+├── UnknownJob              no evaluation job has this id
+├── JobNotFinished          a job whose result is not there (yet)
+├── StoreUnavailable        the job database does not answer
 ├── Overloaded              the bounded queue is full; `retry_after_s` says when to come back
 └── DeadlineExceeded        the answer would come too late, so it was not computed
 
@@ -104,6 +107,24 @@ class TrainingDiverged(IPViTError):
     """The training loss is not finite; the last good checkpoint is named."""
 
     code = "training_diverged"
+
+
+class UnknownJob(IPViTError):
+    """No evaluation job has this id; it may have been deleted."""
+
+    code = "unknown_job"
+
+
+class JobNotFinished(IPViTError):
+    """The job has no result, because it has not finished, or not succeeded."""
+
+    code = "job_not_finished"
+
+
+class StoreUnavailable(IPViTError):
+    """The job database does not answer, or was made by another version."""
+
+    code = "store_unavailable"
 
 
 class Overloaded(IPViTError):

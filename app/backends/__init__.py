@@ -66,6 +66,14 @@ class Backend(Protocol):
         """The answer of the task, waiting for the start-up to end if need be."""
         ...
 
+    def wake(self, count: int) -> None:
+        """Tell evaluation workers that `count` shards can be claimed from the job store.
+
+        Names no shard, returns at once, never raises: a lost call is made again by the reconciler.
+        May be called from any thread.
+        """
+        ...
+
     def readiness(self) -> Readiness:
         """Whether the models are loaded and warm."""
         ...

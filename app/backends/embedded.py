@@ -7,6 +7,7 @@ batch has images; what they compute besides forward passes is bounded by `worker
 import asyncio
 import gc
 import logging
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class EmbeddedBackend:
         self._settings = settings
         self._specs = specs
         self._in_flight = 0
+        self._work_waits = threading.Event()
         self._starting: asyncio.Task[_Engine] | None = None
         self._pool = ThreadPoolExecutor(
             max_workers=max(MIN_POOL_THREADS, settings.max_batch), thread_name_prefix="task"
@@ -83,6 +85,10 @@ class EmbeddedBackend:
             raise DeadlineExceeded(f"expected an answer within {deadline_s} s; got none") from None
         finally:
             self._in_flight -= 1
+
+    def wake(self, count: int) -> None:
+        """Let the evaluation thread look for work."""
+        self._work_waits.set()
 
     def readiness(self) -> Readiness:
         """Ready once every model of the settings is loaded and warm."""
