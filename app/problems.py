@@ -74,10 +74,24 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             "partial=true asks for what there is.",
         ),
         ProblemKind(
+            "dataset_exists",
+            409,
+            "A data set has this name already",
+            "Choose another name, or delete the uploaded data set of this name first.",
+        ),
+        ProblemKind(
+            "dataset_protected",
+            409,
+            "This data set cannot be deleted here",
+            "Only uploaded data sets can: samples ship with the project, others belong to whoever "
+            "runs the server.",
+        ),
+        ProblemKind(
             "body_too_large",
             413,
             "The request body is too large",
-            "A request holds one image of at most IPVIT_MAX_IMAGE_BYTES bytes and a few fields.",
+            "A request holds one image of at most IPVIT_MAX_IMAGE_BYTES bytes and a few fields; an "
+            "uploaded data set at most IPVIT_MAX_DATASET_BYTES bytes.",
         ),
         ProblemKind(
             "image_too_large",
@@ -109,6 +123,12 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             422,
             "The grid does not fit the image",
             "A grid is ROWSxCOLUMNS, such as 14x14, and divides the model's input size.",
+        ),
+        ProblemKind(
+            "invalid_dataset",
+            422,
+            "The data set cannot be used",
+            "The detail says what was expected of its files or classes, and what is there.",
         ),
         ProblemKind(
             "token_unavailable",
@@ -171,6 +191,12 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             503,
             "A weights file is damaged",
             "Its hash or its state dict is wrong. Pull the model again.",
+        ),
+        ProblemKind(
+            "storage_full",
+            507,
+            "The server's disk is full",
+            "Nothing of the upload was kept. Delete data sets that are no longer needed.",
         ),
         ProblemKind(
             "deadline_exceeded",

@@ -5,7 +5,10 @@ IPViTError
 │   ├── InvalidImage        bytes that are not an image we read
 │   ├── ImageTooLarge       more bytes or pixels than the limits allow
 │   ├── InvalidGrid         a grid that does not divide the image, or is no grid
-│   └── TokenUnavailable    a token asked of a model that has none
+│   ├── TokenUnavailable    a token asked of a model that has none
+│   └── InvalidDataset      files that are no data set we read, or that do not fit the model
+│       ├── DatasetExists   a data set's name that is taken
+│       └── DatasetProtected  a data set that was not uploaded, so that it cannot be deleted
 ├── UnknownName             a name no registry holds; close names are offered
 ├── WeightsUnavailable      weights that are not on this machine; says how to fetch them
 │   └── WeightsCorrupt      a file with a wrong hash or a state dict that does not fit
@@ -14,6 +17,7 @@ IPViTError
 ├── UnknownJob              no evaluation job has this id
 ├── JobNotFinished          a job whose result is not there (yet)
 ├── StoreUnavailable        the job database does not answer
+├── StorageFull             no room on the disk for an upload
 ├── Overloaded              the bounded queue is full; `retry_after_s` says when to come back
 └── DeadlineExceeded        the answer would come too late, so it was not computed
 
@@ -64,6 +68,27 @@ class TokenUnavailable(InvalidInput):
     """The model has no such token (a shape token, say)."""
 
     code = "token_unavailable"
+
+
+class InvalidDataset(InvalidInput):
+    """The files are no data set of a kind we read, or do not fit what is asked of them."""
+
+    code = "invalid_dataset"
+
+    def __init__(self, message: str, *, field: str = "dataset") -> None:
+        super().__init__(message, field=field)
+
+
+class DatasetExists(InvalidDataset):
+    """A data set of this name is there already."""
+
+    code = "dataset_exists"
+
+
+class DatasetProtected(InvalidDataset):
+    """The data set ships with the project or belongs to the server's owner."""
+
+    code = "dataset_protected"
 
 
 class UnknownName(IPViTError):
@@ -125,6 +150,12 @@ class StoreUnavailable(IPViTError):
     """The job database does not answer, or was made by another version."""
 
     code = "store_unavailable"
+
+
+class StorageFull(IPViTError):
+    """The disk has no room for an upload."""
+
+    code = "storage_full"
 
 
 class Overloaded(IPViTError):
