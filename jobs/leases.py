@@ -90,15 +90,15 @@ def renew(session: Session, now: float, lease: Lease, lease_s: float, images_don
 
     A lease that ran out while nobody else wanted it (a suspended laptop, say) is still ours.
     """
+    state = session.scalar(select(JobRow.state).where(JobRow.id == lease.job_id))
+    if state not in UNFINISHED:
+        return "cancelled"
     held = changed_rows(
         session,
         update(ShardRow)
         .where(_is_held(lease))
         .values(lease_until=now + lease_s, images_done=images_done),
     )
-    state = session.scalar(select(JobRow.state).where(JobRow.id == lease.job_id))
-    if state not in UNFINISHED:
-        return "cancelled"
     return "mine" if held else "lost"
 
 

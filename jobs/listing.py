@@ -1,9 +1,9 @@
 """Read jobs with their progress. Each function is one transaction's work."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from ipvit.errors import UnknownJob
@@ -12,6 +12,23 @@ from jobs.rows import request_of
 from jobs.tables import JobRow, ShardRow
 
 __all__ = ["job_of", "jobs_before", "read_job", "require_job"]
+
+
+class Total(NamedTuple):
+    """One model of a job: its images, and what they took so far."""
+
+    job_id: str
+    model: str
+    shards: float
+    images: float
+    images_done: float
+    failed_images: float
+    shards_done: float
+    measured_images: float
+    measured_s: float
+    running: float
+    running_images: float
+    running_s: float
 
 
 def require_job(session: Session, job_id: str, *, lock: bool = False) -> JobRow:
@@ -53,13 +70,13 @@ def jobs_before(
 
 def job_of(session: Session, now: float, rows: Sequence[JobRow]) -> list[Job]:
     """The records of some rows, with one more query for the progress of all."""
-    by_job: dict[str, list[Row[Any]]] = {row.id: [] for row in rows}
+    by_job: dict[str, list[Total]] = {row.id: [] for row in rows}
     for line in _totals(session, now, by_job):
         by_job[line.job_id].append(line)
     return [_record(row, by_job[row.id]) for row in rows]
 
 
-def _totals(session: Session, now: float, job_ids: Iterable[str]) -> Sequence[Row[Any]]:
+def _totals(session: Session, now: float, job_ids: Iterable[str]) -> Sequence[Total]:
     """A line for each job and model: images, and what they took."""
     done = ShardRow.state == "done"
     running = (ShardRow.state == "running") & (ShardRow.lease_until >= now)
@@ -72,26 +89,25 @@ def _totals(session: Session, now: float, job_ids: Iterable[str]) -> Sequence[Ro
         select(
             ShardRow.job_id,
             ShardRow.model,
-            func.count().label("shards"),
-            func.sum(images).label("images"),
-            func.sum(ShardRow.images_done).label("images_done"),
-            func.sum(ShardRow.failed_images).label("failed_images"),
-            total(done, 1).label("shards_done"),
-            total(done, images).label("measured_images"),
-            total(done, ShardRow.seconds).label("measured_s"),
-            total(running, 1).label("running"),
-            total(running, ShardRow.images_done).label("running_images"),
-            total(running & (ShardRow.images_done > 0), now - ShardRow.claimed_at).label(
-                "running_s"
-            ),
+            func.count(),
+            func.sum(images),
+            func.sum(ShardRow.images_done),
+            func.sum(ShardRow.failed_images),
+            total(done, 1),
+            total(done, images),
+            total(done, ShardRow.seconds),
+            total(running, 1),
+            total(running, ShardRow.images_done),
+            total(running & (ShardRow.images_done > 0), now - ShardRow.claimed_at),
         )
         .where(ShardRow.job_id.in_(list(job_ids)))
         .group_by(ShardRow.job_id, ShardRow.model)
     )
-    return session.execute(query).all()
+    # PostgreSQL's sums are decimals.
+    return [Total(job, model, *map(float, sums)) for job, model, *sums in session.execute(query)]
 
 
-def _record(row: JobRow, totals: Sequence[Row[Any]]) -> Job:
+def _record(row: JobRow, totals: Sequence[Total]) -> Job:
     error = None
     if row.error_code is not None:
         error = JobError(row.error_code, row.error_detail or "")
@@ -109,7 +125,7 @@ def _record(row: JobRow, totals: Sequence[Row[Any]]) -> Job:
     )
 
 
-def _progress(row: JobRow, totals: Sequence[Row[Any]]) -> Progress:
+def _progress(row: JobRow, totals: Sequence[Total]) -> Progress:
     done = int(sum(line.images_done for line in totals))
     rate, eta_s = None, None
     if row.state == "running":
@@ -124,7 +140,7 @@ def _progress(row: JobRow, totals: Sequence[Row[Any]]) -> Progress:
     )
 
 
-def _speed(totals: Sequence[Row[Any]]) -> tuple[float | None, float | None]:
+def _speed(totals: Sequence[Total]) -> tuple[float | None, float | None]:
     """Images a second of all workers together, and seconds until the end.
 
     A model not measured yet is taken to be as fast as the others are on average.
@@ -146,4 +162,4 @@ def _speed(totals: Sequence[Row[Any]]) -> tuple[float | None, float | None]:
     rate = sum(
         line.running / seconds_an_image.get(line.model, average) for line in totals if line.running
     )
-    return float(rate), float(left_s / workers)
+    return rate, left_s / workers

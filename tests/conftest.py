@@ -23,6 +23,7 @@ from app.factory import create_app
 from app.settings import POCKET_MODELS, Settings
 from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.preprocessing import IMAGENET_224, POCKET_32, Preprocessing
+from tests.postgresql import PostgreSQL
 
 STARTUP_S = 120
 
@@ -152,3 +153,22 @@ def pocket_server(cache: Path, pocket_models: tuple[str, ...]) -> Iterator[str]:
     settings = Settings.model_validate({"models": pocket_models, "cache": cache})
     with serving(create_app(settings)) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A real PostgreSQL server; a test that stops it must start it again."""
+    server = PostgreSQL()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty job database: the test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.new_database()
