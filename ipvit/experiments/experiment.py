@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from ipvit.errors import WeightsUnavailable
 from ipvit.models.model_spec import ModelSpec
 from ipvit.preprocessing import Preprocessing
 
@@ -62,9 +63,15 @@ class Condition:
 class ImageBatch(Protocol):
     """Some images of the data set, those that could not be decoded left out."""
 
-    paths: Sequence[str]
-    labels: npt.NDArray[np.int64]
-    """(n,) class indices of the model; -1 where there is none."""
+    @property
+    def paths(self) -> Sequence[str]:
+        """Relative paths, the keys of random draws."""
+        ...
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """(n,) class indices of the model; -1 where there is none."""
+        ...
 
     def pixels(self, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
         """(n, 3, crop_px, crop_px), from the decode cache."""
@@ -80,7 +87,7 @@ class Evaluation:
     """What `evaluate` works with.
 
     subject: the model under test. subject_of: another model by name (for saliency, say).
-    saliency_model: the one to use where the parameters name none.
+    saliency_model: the one to use where the parameters name none; see `saliency_name`.
     """
 
     spec: ModelSpec
@@ -158,11 +165,15 @@ class Experiment:
     summary, look_for: two sentences each, for the page and the documentation.
     needs: what the data set must have.
     metrics: name to meaning with unit. supports: None, or why the model cannot take part.
+    conditions: what is evaluated with a model; raises InvalidInput, its field "params.<name>", if
+        the parameters do not fit the model.
     forwards: passes through the model an image takes, for the estimate of the time.
     preprocessings: what is read of each image, the model's own input first; it may depend on
         the saliency model. Read ahead while the network computes.
     rows: from sums and stacks (called for an iterator over shards' stacks, again if need be).
     incremental: whether rows of a part of the data set mean something.
+    uses_saliency: whether these parameters need another model's attention; such parameters have
+        a field `saliency_model`, None for the default.
     """
 
     name: str
@@ -181,3 +192,19 @@ class Experiment:
     evaluate: Callable[[ImageBatch, Any, Evaluation], Partial]
     rows: Callable[[Arrays, Stacks, int, Any, ModelSpec], Sequence[Row]]
     incremental: bool = True
+    uses_saliency: Callable[[Any], bool] = lambda _: False
+
+    def saliency_name(self, params: ExperimentParams, default: str | None) -> str | None:
+        """The saliency model that these parameters need, None if they need none.
+
+        Raises WeightsUnavailable if they need one, name none, and there is no default.
+        """
+        if not self.uses_saliency(params):
+            return None
+        name: str | None = getattr(params, "saliency_model", None) or default
+        if name is None:
+            raise WeightsUnavailable(
+                "expected a saliency model on this machine, got none; name one as saliency_model "
+                "or fetch the paper's with: ipvit models pull dino_vit_s"
+            )
+        return name

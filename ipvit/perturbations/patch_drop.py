@@ -27,12 +27,14 @@ from ipvit.grid import Grid
 from ipvit.segmentation.mass_threshold import mass_threshold
 
 __all__ = [
+    "check_offset",
     "custom_drop_mask",
     "drop_count",
     "drop_patches",
     "non_salient_drop_mask",
     "pixel_mask",
     "random_drop_mask",
+    "random_drop_ranks",
     "resample_attention",
     "salient_drop_mask",
 ]
@@ -62,10 +64,23 @@ def random_drop_mask(
     Returns (rows, cols) bool with exactly `drop_count(ratio, grid.cells)` True.
     Raises InvalidInput (field "ratio") if the ratio is not from 0 to 1.
     """
+    count = drop_count(ratio, grid.cells)
+    dropped: Mask = random_drop_ranks(grid, seed=seed, key=key) < count
+    return dropped
+
+
+def random_drop_ranks(
+    grid: Grid, *, seed: int, key: str = randomness.REQUEST_KEY
+) -> npt.NDArray[np.int64]:
+    """At which place each cell is dropped as the ratio grows: one draw for all ratios.
+
+    Returns (rows, cols) int64, each of 0 … cells - 1 once: a ratio drops the cells whose rank is
+    less than `drop_count(ratio, grid.cells)`.
+    """
     order = randomness.permutation(grid.cells, seed=seed, key=key, condition=f"patch-drop/{grid}")
-    mask = np.zeros(grid.cells, dtype=np.bool_)
-    mask[order[: drop_count(ratio, grid.cells)]] = True
-    return mask.reshape(grid.rows, grid.cols)
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(grid.cells)
+    return ranks.reshape(grid.rows, grid.cols)
 
 
 def salient_drop_mask(attention: npt.NDArray[np.floating], mass: float) -> Mask:
@@ -148,11 +163,7 @@ def pixel_mask(mask: Mask, height: int, width: int, offset_px: int = 0) -> Mask:
     Raises InvalidGrid if the grid does not divide the image, and InvalidInput (field
     "offset_px") if the offset is negative or moves the mask out of the image.
     """
-    if not 0 <= offset_px < min(height, width):
-        raise InvalidInput(
-            f"expected an offset from 0 to {min(height, width) - 1} px, got {offset_px}",
-            field="offset_px",
-        )
+    check_offset(offset_px, min(height, width))
     *_, rows, cols = mask.shape
     cell_height, cell_width = Grid(rows, cols).check_divides(height, width)
     dropped = mask.repeat(cell_height, axis=-2).repeat(cell_width, axis=-1)
@@ -161,6 +172,14 @@ def pixel_mask(mask: Mask, height: int, width: int, offset_px: int = 0) -> Mask:
     moved = np.zeros_like(dropped)
     moved[..., offset_px:, offset_px:] = dropped[..., :-offset_px, :-offset_px]
     return moved
+
+
+def check_offset(offset_px: int, side_px: int) -> None:
+    """Raise InvalidInput (field "offset_px") if a mask so moved leaves an image of `side_px`."""
+    if not 0 <= offset_px < side_px:
+        raise InvalidInput(
+            f"expected an offset from 0 to {side_px - 1} px, got {offset_px}", field="offset_px"
+        )
 
 
 def drop_patches(images: npt.NDArray[Pixel], masks: Mask, offset_px: int = 0) -> npt.NDArray[Pixel]:

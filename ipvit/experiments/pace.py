@@ -1,0 +1,33 @@
+"""How fast an evaluation goes, and how it is stopped. Torch-free."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Pace", "SteadyPace", "Stopped"]
+
+
+class Stopped(Exception):
+    """An evaluation was told to stop; subclasses say why (cancelled, lease lost, …)."""
+
+
+class Pace(Protocol):
+    """Decides how fast an evaluation goes; asked before every forward pass."""
+
+    def next_batch(self) -> int:
+        """How many images the next forward pass may have, at least 1.
+
+        May wait, to let more urgent work pass; raises a subclass of `Stopped` to end the
+        evaluation.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SteadyPace:
+    """Always the same number of images."""
+
+    batch_images: int = 64
+
+    def next_batch(self) -> int:
+        """`batch_images`."""
+        return self.batch_images
