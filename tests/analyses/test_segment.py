@@ -6,12 +6,13 @@ from PIL import Image
 
 from ipvit.analyses.forward import AnalysisContext, AttentionQuery
 from ipvit.analyses.parameters import SegmentParams
-from ipvit.analyses.segment import segment, segmentation_view, upsample_masks
+from ipvit.analyses.segment import segment, segmentation_view
 from ipvit.attention.patches import patch_grid
 from ipvit.errors import InvalidInput
 from ipvit.images import DecodedImage
 from ipvit.preprocessing import prepare
 from ipvit.segmentation.mass_threshold import mass_threshold
+from ipvit.segmentation.upsampling import upsample_masks
 from tests.analyses.conftest import SPECS, Recorded
 
 SHAPE = SegmentParams(["pocket_deit_shape"], token="shape", threshold=0.6, include_images=False)
@@ -83,21 +84,6 @@ def test_ground_truth_of_another_size_is_refused(
     with pytest.raises(InvalidInput, match="size, 60x40 px, got 40x60 px") as caught:
         segment(photo, SHAPE, context, np.ones((60, 40), np.uint8))
     assert caught.value.field == "ground_truth"
-
-
-def test_masks_are_enlarged_to_the_nearest_cell() -> None:
-    mask = np.array([[True, False, True]])
-    assert upsample_masks(mask, 2, 5).tolist() == [[True, True, False, False, True]] * 2
-    assert upsample_masks(mask[0][None, None], 1, 6)[0].tolist() == [
-        [True, True, False, False, True, True]
-    ]
-
-
-def test_what_the_network_does_not_see_is_background() -> None:
-    mask = np.ones((5, 5), dtype=bool)
-    enlarged = upsample_masks(mask, 224, 224, seen_share=190 / 224)
-    assert enlarged[:190, :190].all()
-    assert enlarged.sum() == 190 * 190
 
 
 def test_pictures_are_only_drawn_when_asked(
