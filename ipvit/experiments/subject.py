@@ -6,6 +6,7 @@ are cut into forward passes changes nothing but rounding.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 
 from ipvit.experiments.pace import Pace, SteadyPace, Stopped
 from ipvit.models.attention_kernel import choose_attention_kernel
-from ipvit.models.loading import load_model
-from ipvit.models.model_spec import ModelSpec
+from ipvit.models.loading import build_model, load_model
+from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.models.precision import DTYPES, Precision, choose_precision, convert
 
 __all__ = ["Pace", "SteadyPace", "Stopped", "Subject"]
@@ -52,6 +53,7 @@ class Subject:
         mean = torch.tensor(spec.preprocessing.mean, device=self.device).view(1, 3, 1, 1)
         std = torch.tensor(spec.preprocessing.std, device=self.device).view(1, 3, 1, 1)
         self._scale, self._shift = 1 / (255 * std), -mean / std
+        self._untrained: Subject | None = None
 
     @classmethod
     def load(
@@ -67,6 +69,16 @@ class Subject:
         settled = choose_precision(precision, device)
         module = load_model(spec, cache_dir=cache_dir)
         return cls(spec, module, precision=settled, device=device, pace=pace)
+
+    def untrained(self) -> "Subject":
+        """The same network with fresh random weights, the same in every process; built once."""
+        if self._untrained is None:
+            spec = replace(self.spec, weights=WeightsSource("random", "none"))
+            self._untrained = Subject(
+                spec, build_model(spec), precision=self.precision, device=str(self.device)
+            )
+        self._untrained.pace = self.pace
+        return self._untrained
 
     def to_device(self, images: npt.NDArray[np.uint8]) -> Tensor:
         """(n, 3, H, W) uint8 where the model runs; on a CPU it shares the array's memory."""
