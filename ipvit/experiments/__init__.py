@@ -4,10 +4,17 @@
 Importing this loads no torch.
 """
 
-from ipvit.experiments import patch_drop
+from ipvit.experiments import patch_drop, patch_shuffle, placement
 from ipvit.experiments.experiment import Experiment
 from ipvit.registry import Registry
 
 __all__ = ["EXPERIMENTS"]
 
-EXPERIMENTS: Registry[Experiment] = Registry("experiment", (patch_drop.SPEC,))
+EXPERIMENTS: Registry[Experiment] = Registry(
+    "experiment",
+    (
+        patch_drop.SPEC,
+        patch_shuffle.SPEC,
+        placement.SPEC,
+    ),
+)

@@ -143,6 +143,7 @@ class Plot:
 
     x: the condition's column on the x axis. series: columns that, with the model, name a curve.
     metric: the row's metric that is drawn first. kind "heatmap" draws x against y.
+    x_scale: of a line's x axis.
     """
 
     kind: Literal["line", "bar", "heatmap"]
@@ -152,6 +153,7 @@ class Plot:
     metric: str
     series: tuple[str, ...] = ()
     y: str | None = None
+    x_scale: Literal["linear", "log"] = "linear"
 
 
 Stacks = Callable[[], Iterator[Arrays]]

@@ -15,10 +15,9 @@ from itertools import groupby
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from ipvit.analyses.areas import divided_area
-from ipvit.errors import InvalidInput, IPViTError
+from ipvit.errors import InvalidInput
 from ipvit.experiments.accuracy import (
     ACCURACY_METRICS,
     Tally,
@@ -37,38 +36,35 @@ from ipvit.experiments.experiment import (
     Row,
     Stacks,
 )
+from ipvit.experiments.grid_choice import MODEL_GRID, check_each_once, check_grids, choose_grids
 from ipvit.experiments.patch_dropping import Drop, Dropping, Mode
 from ipvit.experiments.saliency import saliency_view
-from ipvit.grid import Grid
 from ipvit.models.model_spec import ModelSpec
-from ipvit.perturbations.patch_drop import (
-    check_offset,
-)
 from ipvit.preprocessing import Preprocessing
 
 __all__ = ["SPEC", "PatchDropParams"]
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
-MODEL_GRID, PIXEL_GRID = "model", "pixel"
+Grids = Annotated[tuple[str, ...], AfterValidator(check_each_once), AfterValidator(check_grids)]
 
 
 class PatchDropParams(ExperimentParams):
     """What is dropped, and how often."""
 
-    modes: tuple[Mode, ...] = Field(
+    modes: Annotated[tuple[Mode, ...], AfterValidator(check_each_once)] = Field(
         ("random",),
         min_length=1,
         description="Which patches go: random ones, or by another model's attention the salient "
         "or the non_salient ones.",
     )
-    ratios: tuple[Ratio, ...] = Field(
+    ratios: Annotated[tuple[Ratio, ...], AfterValidator(check_each_once)] = Field(
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         min_length=1,
         max_length=101,
         description="Share dropped (0 to 1): of the patches in mode random, of the attention mass "
         "in the salient modes.",
     )
-    grids: tuple[str, ...] = Field(
+    grids: Grids = Field(
         (MODEL_GRID,),
         min_length=1,
         max_length=32,
@@ -94,48 +90,23 @@ class PatchDropParams(ExperimentParams):
         None, ge=0, description="Attention head of the saliency model; unset: 1 for DINO."
     )
 
-    @field_validator("modes", "ratios", "grids")
-    @classmethod
-    def _each_once(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        if len(set(values)) != len(values):
-            raise ValueError(f"expected each once, got {', '.join(map(str, values))}")
-        return values
-
-    @field_validator("grids")
-    @classmethod
-    def _written_as_grids(cls, grids: tuple[str, ...]) -> tuple[str, ...]:
-        for grid in grids:
-            if grid not in (MODEL_GRID, PIXEL_GRID):
-                try:
-                    Grid.parse(grid)
-                except IPViTError as error:
-                    raise ValueError(str(error)) from error
-        return grids
-
 
 def _drops(params: PatchDropParams, spec: ModelSpec) -> list[Drop]:
     """Every condition; those of a mode and grid stand together."""
-    drops = []
-    grids = {_grid(text, spec): None for text in params.grids}
-    for mode in params.modes:
-        for grid in grids:
-            try:
-                area_px = divided_area(spec, grid, field="params.grids")
-                check_offset(params.offset_px, area_px)
-            except InvalidInput as error:
-                error.field = f"params.{(error.field or 'grids').removeprefix('params.')}"
-                raise
-            drops += [
-                Drop(mode, grid, area_px, params.offset_px, ratio, params.runs)
-                for ratio in params.ratios
-            ]
-    return drops
-
-
-def _grid(text: str, spec: ModelSpec) -> Grid:
-    if text == MODEL_GRID:
-        return spec.grid
-    return Grid(spec.input_px, spec.input_px) if text == PIXEL_GRID else Grid.parse(text)
+    grids = choose_grids(params.grids, spec)
+    for area_px in grids.values():
+        if params.offset_px >= area_px:
+            raise InvalidInput(
+                f"expected an offset from 0 to {area_px - 1} px for {spec.name}, "
+                f"got {params.offset_px}",
+                field="params.offset_px",
+            )
+    return [
+        Drop(mode, grid, area_px, params.offset_px, ratio, params.runs)
+        for mode in params.modes
+        for grid, area_px in grids.items()
+        for ratio in params.ratios
+    ]
 
 
 def conditions(params: PatchDropParams, spec: ModelSpec) -> Sequence[Condition]:
