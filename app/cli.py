@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from app.commands import analyse, models, serve, stylize, train
+from app.commands import analyse, models, serve, stylize, train, worker
 from ipvit.errors import IPViTError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ models_app = typer.Typer(help="The models: what exists, what is ready.", no_args
 app.add_typer(models_app, name="models")
 
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("predict")(analyse.predict)
 app.command("occlude")(analyse.occlude)
 app.command("shuffle")(analyse.shuffle)

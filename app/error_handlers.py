@@ -9,7 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.problems import PROBLEMS, Starting, problem_response
+from app.problems import (
+    PROBLEMS,
+    NoWorker,
+    QueueUnavailable,
+    Starting,
+    problem_response,
+)
 from app.schemas.forms import FORMS
 from app.validation_messages import describe_validation_error
 from ipvit.errors import InvalidInput, IPViTError, Overloaded, UnknownName
@@ -46,7 +52,7 @@ def problem_of(exc: IPViTError) -> Response:
     headers = {}
     if isinstance(exc, Overloaded):
         headers["Retry-After"] = str(max(1, round(exc.retry_after_s)))
-    elif isinstance(exc, Starting):
+    elif isinstance(exc, Starting | QueueUnavailable | NoWorker):
         headers["Retry-After"] = "1"
     return problem_response(code, str(exc), headers=headers)
 

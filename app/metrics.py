@@ -85,6 +85,26 @@ class _BackendCollector(Collector):
         )
         batch.add_metric([], count_value=now.batches, sum_value=now.images)
         yield batch
+        yield from _queue_metrics(now)
+
+
+def _queue_metrics(now: BackendStats) -> Iterable[Metric]:
+    """What lies between the service and its workers; nothing where there is no queue."""
+    for name, meaning, by_queue in (
+        ("workers", "Workers that take work.", now.workers),
+        ("queue_messages", "Messages waiting for a worker.", now.queue_messages),
+    ):
+        gauge = GaugeMetricFamily(f"ipvit_{name}", meaning, labels=["queue"])
+        for queue, value in by_queue.items():
+            gauge.add_metric([queue], value)
+        yield gauge
+    for name, meaning, count, total in (
+        ("queue_wait", "Waiting of a request for a worker", now.waits, now.wait_seconds),
+        ("shard", "Work on a finished shard of a job", now.shards, now.shard_seconds),
+    ):
+        summary = SummaryMetricFamily(f"ipvit_{name}_seconds", f"{meaning}, in seconds.")
+        summary.add_metric([], count_value=count, sum_value=total)
+        yield summary
 
 
 class Measure:

@@ -187,6 +187,20 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             "Jobs go on once it is back; single images are answered meanwhile.",
         ),
         ProblemKind(
+            "no_worker",
+            503,
+            "No worker is there",
+            "The service has no worker for this, or those that tried have died. Start one with: "
+            "ipvit worker --queue interactive. GET /readyz tells which workers are there.",
+        ),
+        ProblemKind(
+            "queue_unavailable",
+            503,
+            "The queue cannot be reached",
+            "Redis, between the service and its workers, does not answer. Try again after the "
+            "seconds named in Retry-After.",
+        ),
+        ProblemKind(
             "weights_corrupt",
             503,
             "A weights file is damaged",
@@ -212,6 +226,18 @@ class Starting(IPViTError):
     """The models are not loaded and warmed yet."""
 
     code = "starting"
+
+
+class QueueUnavailable(IPViTError):
+    """The broker between the service and its workers does not answer."""
+
+    code = "queue_unavailable"
+
+
+class NoWorker(IPViTError):
+    """No worker takes requests, or those that took this one have died."""
+
+    code = "no_worker"
 
 
 def problem_response(

@@ -30,10 +30,21 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on (0: any free one).")
-    backend: Literal["embedded"] = Field(
-        "embedded", description="Where models run: `embedded` is a thread pool in this process."
+    backend: Literal["embedded", "celery"] = Field(
+        "embedded",
+        description="Where models run: `embedded` is a thread pool in this process, `celery` "
+        "workers (`ipvit worker`) that are reached over Redis.",
     )
-    device: str = Field("cpu", description="Torch device of the embedded backend: `cpu`, `cuda:0`.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        repr=False,
+        description="Redis between the service and its workers; `rediss://` for TLS.",
+    )
+    device: str = Field(
+        "cpu",
+        description="Torch device of the embedded backend or of a worker: `cpu`, `cuda:0`; with "
+        "`cuda`, process number i of an evaluation worker has `cuda:i`.",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
         description="Arithmetic of the forward pass; `auto` is bf16 where the hardware "

@@ -1,6 +1,7 @@
 """The import rules of the house: who may know whom, and what stays light.
 
-`ipvit` knows nobody; `jobs`, the job store, knows `ipvit`; `workers` knows both; `app` reaches
+`ipvit` knows nobody; `jobs`, the job store, knows `ipvit`, and so does `wire`, what the service and
+its workers say to each other; `workers` knows all three; `app` reaches
 `workers` only through the embedded backend and the command that starts a worker, lazily; the
 application factory and the command line start without loading torch.
 """
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+WEB = ("fastapi", "starlette")
+BROKER = ("celery", "kombu", "redis")
 HEAVY = ("torch", "torchvision", "timm", "lightning_fabric", "matplotlib")
 
 
@@ -38,12 +41,16 @@ def offenders(package: str, forbidden: tuple[str, ...], allowed: tuple[str, ...]
 
 
 def test_the_science_knows_no_service() -> None:
-    service = ("jobs", "workers", "app", "fastapi", "starlette", "celery", "redis", "sqlalchemy")
+    service = ("jobs", "wire", "workers", "app", *WEB, *BROKER, "sqlalchemy")
     assert offenders("ipvit", service) == []
 
 
 def test_the_job_store_knows_only_the_science() -> None:
-    assert offenders("jobs", ("workers", "app", "fastapi", "starlette", "celery", "redis")) == []
+    assert offenders("jobs", ("wire", "workers", "app", *WEB, *BROKER)) == []
+
+
+def test_the_wire_knows_neither_end() -> None:
+    assert offenders("wire", ("jobs", "workers", "app", *WEB)) == []
 
 
 def test_workers_do_not_know_the_app() -> None:

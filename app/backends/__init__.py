@@ -7,10 +7,12 @@ the task itself raises, `run` raises Overloaded and DeadlineExceeded. Cancelling
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.problems import Starting
 from app.settings import Settings
+from ipvit.errors import IPViTError
 from ipvit.models.specs import ModelSpec
 
 __all__ = ["Backend", "BackendStats", "Readiness", "create_backend"]
@@ -18,10 +20,14 @@ __all__ = ["Backend", "BackendStats", "Readiness", "create_backend"]
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether requests are answered at once; `detail` says what is missing, or what is loaded."""
+    """Whether requests are answered at once; `detail` says what is missing, or what is loaded.
+
+    error: what `/readyz` answers if not.
+    """
 
     ready: bool
     detail: str
+    error: type[IPViTError] = Starting
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,9 @@ class BackendStats:
     in_flight: requests being worked on or waiting; waiting_images: images queued for a network.
     rejected, expired: forward requests refused because the queue was full, or whose deadline
     passed. busy_seconds: time lanes spent in forward passes.
+    workers, queue_messages: by queue; empty where there are no queues. waits, wait_seconds:
+    requests that workers took, and how long these had waited. shards, shard_seconds: finished
+    pieces of jobs, and how long they took.
     """
 
     in_flight: int = 0
@@ -42,6 +51,12 @@ class BackendStats:
     expired: int = 0
     busy_seconds: float = 0.0
     images_per_s: float = 0.0
+    workers: Mapping[str, int] = field(default_factory=dict)
+    queue_messages: Mapping[str, int] = field(default_factory=dict)
+    waits: int = 0
+    wait_seconds: float = 0.0
+    shards: int = 0
+    shard_seconds: float = 0.0
 
 
 class Backend(Protocol):
@@ -89,6 +104,10 @@ class Backend(Protocol):
 
 def create_backend(settings: Settings, specs: Mapping[str, ModelSpec]) -> Backend:
     """The backend the settings name; specs: every model known."""
+    if settings.backend == "celery":
+        from app.backends.celery import CeleryBackend
+
+        return CeleryBackend(settings)
     from app.backends.embedded import EmbeddedBackend
 
     return EmbeddedBackend(settings, specs)

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 import ipvit
 from app.deps import ServicesDep
-from app.problems import Starting
 from app.schemas.responses import problem_responses
 from app.schemas.service import Alive, Ready
 
@@ -19,13 +18,18 @@ async def healthz() -> Alive:
     return Alive(status="ok", version=ipvit.__version__)
 
 
-@router.get("/readyz", summary="Can it work?", responses=problem_responses("starting"))
+@router.get(
+    "/readyz",
+    summary="Can it work?",
+    responses=problem_responses("starting", "no_worker", "queue_unavailable"),
+)
 async def readyz(services: ServicesDep) -> Ready:
-    """Answer 200 once all models of `IPVIT_MODELS` are loaded and warmed, 503 before."""
+    """Answer 200 once models are loaded and warmed, here or by a worker, 503 before."""
     readiness = services.backend.readiness()
     if not readiness.ready:
-        raise Starting(readiness.detail)
-    return Ready(status="ready", models=list(services.backend.loaded()))
+        raise readiness.error(readiness.detail)
+    models = list(services.backend.loaded())
+    return Ready(status="ready", models=models, detail=readiness.detail)
 
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response)

@@ -26,6 +26,8 @@ ANALYSIS_PROBLEMS = (
     "image_too_large",
     "overloaded",
     "starting",
+    "no_worker",
+    "queue_unavailable",
     "deadline_exceeded",
 )
 

@@ -58,6 +58,7 @@ class Ready(BaseModel):
 
     status: Literal["ready"]
     models: list[str] = Field(description="Models loaded and warmed.")
+    detail: str = Field(description="What is loaded, or which workers are there.")
 
 
 class Problem(BaseModel):
