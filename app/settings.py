@@ -108,6 +108,32 @@ class Settings(BaseSettings):
         description="Longest time a request's body may take to arrive, and pictures to be taken "
         "(seconds).",
     )
+    database_url: str = Field(
+        "sqlite:///~/.local/share/ipvit/jobs.sqlite3",
+        repr=False,
+        description="Database of evaluation jobs: `sqlite:///FILE` or `postgresql://…`; workers on "
+        "other machines need PostgreSQL.",
+    )
+    evaluation_batch: int = Field(
+        64, ge=1, description="Largest forward pass of an evaluation (images)."
+    )
+    shard_s: float = Field(
+        30.0,
+        gt=0,
+        description="Aimed length of a shard, the piece of a job that a worker claims (seconds).",
+    )
+    lease_s: float = Field(
+        30.0,
+        ge=2,
+        description="A shard whose worker gives no sign of life for so long goes to another one "
+        "(seconds).",
+    )
+    reconcile_s: float = Field(
+        2.0, gt=0, description="How often the service looks for shards that wait (seconds)."
+    )
+    keep_jobs_days: float = Field(
+        0.0, ge=0, description="Finished jobs are deleted after that time (days; 0: never)."
+    )
     api_keys: NameList = Field(
         (),
         repr=False,

@@ -41,6 +41,7 @@ __all__ = [
     "fail_job",
     "release",
     "renew",
+    "standing",
 ]
 
 MAX_FAILURES = 3
@@ -100,6 +101,15 @@ def renew(session: Session, now: float, lease: Lease, lease_s: float, images_don
         .values(lease_until=now + lease_s, images_done=images_done),
     )
     return "mine" if held else "lost"
+
+
+def standing(session: Session, lease: Lease) -> Standing:
+    """What became of a lease; writes nothing."""
+    state = session.scalar(select(JobRow.state).where(JobRow.id == lease.job_id))
+    if state not in UNFINISHED:
+        return "cancelled"
+    held = session.scalar(select(ShardRow.number).where(_is_held(lease)))
+    return "lost" if held is None else "mine"
 
 
 def complete(session: Session, now: float, lease: Lease, outcome: ShardOutcome) -> bool:

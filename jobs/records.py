@@ -158,6 +158,7 @@ class ShardOutcome:
 class ShardPart:
     """A shard that is done, as the result is built from it."""
 
+    number: int
     model: str
     start: int
     stop: int

@@ -62,4 +62,4 @@ def part_of(row: ShardRow) -> ShardPart:
         precision=row.precision or "",
         device=row.device or "",
     )
-    return ShardPart(row.model, row.start, row.stop, outcome)
+    return ShardPart(row.number, row.model, row.start, row.stop, outcome)

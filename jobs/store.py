@@ -7,7 +7,7 @@ then raises StoreUnavailable.
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -137,6 +137,10 @@ class JobStore:
             lambda session, now: leases.renew(session, now, lease, lease_s, images_done)
         )
 
+    def standing(self, lease: Lease) -> Standing:
+        """Whether to go on with a shard; cheaper than `renew`, and holds on to nothing."""
+        return self._database.read(lambda session, _: leases.standing(session, lease))
+
     def complete(self, lease: Lease, outcome: ShardOutcome) -> bool:
         """Write what a shard found; whether all shards of its job are done now."""
         return self._database.write(
@@ -153,25 +157,21 @@ class JobStore:
             lambda session, now: leases.fail_attempt(session, now, lease, error, final=final)
         )
 
-    def parts(self, job_id: str, model: str) -> Iterator[ShardPart]:
+    def parts(self, job_id: str, model: str, *, known: Collection[int] = ()) -> Iterator[ShardPart]:
         """What the finished shards of a model found, in the order of the images.
 
-        One shard is in memory at a time.
+        known: numbers of shards that are not wanted again. One shard is in memory at a time.
         """
-        done = (ShardRow.job_id == job_id) & (ShardRow.state == "done") & (ShardRow.model == model)
         numbers = self._database.read(
             lambda session, _: session.scalars(
-                select(ShardRow.number).where(done).order_by(ShardRow.start)
+                select(ShardRow.number)
+                .where(ShardRow.job_id == job_id, ShardRow.model == model, ShardRow.state == "done")
+                .order_by(ShardRow.start)
             ).all()
         )
         for number in numbers:
-
-            def read(session: Session, _: float, number: int = number) -> ShardRow | None:
-                return session.get(ShardRow, (job_id, number), options=[undefer(ShardRow.partial)])
-
-            row = self._database.read(read)
-            if row is not None and row.partial is not None:
-                yield part_of(row)
+            if number not in known and (part := self._part(job_id, number)) is not None:
+                yield part
 
     def forwards_per_s(self, model: str) -> float | None:
         """How fast the last shards of a model went, one worker alone; None if none is known."""
@@ -215,3 +215,10 @@ class JobStore:
         body = self._database.read(lambda session, _: results.read(session, job_id))
         result: dict[str, Any] = json.loads(body)
         return result
+
+    def _part(self, job_id: str, number: int) -> ShardPart | None:
+        def work(session: Session, _: float) -> ShardRow | None:
+            return session.get(ShardRow, (job_id, number), options=[undefer(ShardRow.partial)])
+
+        row = self._database.read(work)
+        return None if row is None or row.partial is None else part_of(row)
