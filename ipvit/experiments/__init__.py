@@ -4,7 +4,16 @@
 Importing this loads no torch.
 """
 
-from ipvit.experiments import patch_drop, patch_shuffle, placement
+from ipvit.experiments import (
+    attention_average,
+    block_accuracy,
+    feature_drop,
+    patch_drop,
+    patch_shuffle,
+    placement,
+    segmentation,
+    token_correlation,
+)
 from ipvit.experiments.experiment import Experiment
 from ipvit.registry import Registry
 
@@ -15,6 +24,11 @@ EXPERIMENTS: Registry[Experiment] = Registry(
     (
         patch_drop.SPEC,
         patch_shuffle.SPEC,
+        feature_drop.SPEC,
         placement.SPEC,
+        segmentation.SPEC,
+        block_accuracy.SPEC,
+        token_correlation.SPEC,
+        attention_average.SPEC,
     ),
 )

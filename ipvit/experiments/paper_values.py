@@ -20,6 +20,7 @@ from ipvit.experiments.experiment import PaperValue
 __all__ = ["PAPER_ENTRIES", "PaperEntry", "paper_value"]
 
 Value = str | int | float
+Columns = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,10 @@ class PaperEntry:
     metric: str
     value: float
     source: str
-    condition: Mapping[str, Value] = field(default_factory=dict)
+    condition: Columns = field(default_factory=dict)
 
 
-def paper_value(
-    experiment: str, model: str, condition: Mapping[str, Value], metric: str
-) -> PaperValue | None:
+def paper_value(experiment: str, model: str, condition: Columns, metric: str) -> PaperValue | None:
     """What the paper reports for a row, None where it reports nothing.
 
     condition: the row's columns; more than an entry names do no harm.
@@ -64,7 +63,7 @@ def _entries_by_row() -> Mapping[tuple[str, str, str], tuple[PaperEntry, ...]]:
 
 def _patch_drop() -> Iterator[PaperEntry]:
     def entry(model: str, mode: str, ratio: float, value: float, source: str) -> PaperEntry:
-        condition = {"mode": mode, "grid": "14x14", "offset_px": 0, "ratio": ratio}
+        condition: Columns = {"mode": mode, "grid": "14x14", "offset_px": 0, "ratio": ratio}
         return PaperEntry("patch-drop", model, "top1", value, source, condition)
 
     yield entry("deit_s", "random", 0.5, 70.0, "Naseer et al. 2021, §3.1")
@@ -106,7 +105,8 @@ def _placement() -> Iterator[PaperEntry]:
     for model, values in PLACEMENT.items():
         for corner, value in zip(CORNERS, values, strict=True):
             source = "Naseer et al. 2021, Table 8"
-            yield PaperEntry("placement", model, "top1", value, source, {"corner": corner})
+            condition: Columns = {"corner": corner, "size_px": 128}
+            yield PaperEntry("placement", model, "top1", value, source, condition)
 
 
 BLOCK_DROP = {
@@ -142,7 +142,7 @@ def _feature_drop() -> Iterator[PaperEntry]:
     for kind, model, table in [*tables, ("layer", "resnet50", RESNET50_LAYER_DROP)]:
         for index, values in table.items():
             for rate, value in zip(DROP_SHARES, values, strict=True):
-                condition = {"site": f"{kind} {index}", "rate": rate}
+                condition: Columns = {"site": f"{kind} {index}", "rate": rate}
                 source = "Naseer et al. 2021, App. C"
                 yield PaperEntry("feature-drop", model, "top1", value, source, condition)
 
@@ -163,7 +163,7 @@ JACCARD = (
 
 def _segmentation() -> Iterator[PaperEntry]:
     for model, weights, token, value in JACCARD:
-        condition = {"weights": weights, "token": token, "threshold": 0.9}
+        condition: Columns = {"weights": weights, "token": token, "threshold": 0.9}
         source = "Naseer et al. 2021, Table 4 (VOC12)"
         yield PaperEntry("segmentation", model, "jaccard_best", value, source, condition)
 
@@ -180,7 +180,7 @@ LAST_BLOCK = (
 
 def _block_accuracy() -> Iterator[PaperEntry]:
     for model, token, value in LAST_BLOCK:
-        condition = {"block": 11, "token": token}
+        condition: Columns = {"block": 11, "token": token}
         source = "Naseer et al. 2021, Table 3 (the last block)"
         yield PaperEntry("block-accuracy", model, "top1", value, source, condition)
 
@@ -197,7 +197,7 @@ CORRELATION = {
 def _token_correlation() -> Iterator[PaperEntry]:
     for model, values in CORRELATION.items():
         for ratio, (mean, deviation) in zip(DROP_SHARES, values, strict=True):
-            condition = {"ratio": ratio, "grid": "14x14"}
+            condition: Columns = {"ratio": ratio, "grid": "14x14"}
             source = "Naseer et al. 2021, Table 1"
             for metric, value in (("correlation", mean), ("deviation", deviation)):
                 yield PaperEntry("token-correlation", model, metric, value, source, condition)

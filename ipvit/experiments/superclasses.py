@@ -11,10 +11,7 @@ of each class only.
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-__all__ = ["IMAGENET_SUPERCLASSES", "Superclass", "superclass_of_classes"]
+__all__ = ["IMAGENET_SUPERCLASSES", "Superclass"]
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,3 @@ IMAGENET_SUPERCLASSES = (
     ),
     Superclass("primate", "n02469914", "365-384"),
 )
-
-
-def superclass_of_classes() -> npt.NDArray[np.int64]:
-    """For each of ImageNet's 1,000 classes the index of its superclass, -1 where it has none."""
-    superclasses = np.full(1000, -1, dtype=np.int64)
-    for index, superclass in enumerate(IMAGENET_SUPERCLASSES):
-        superclasses[list(superclass.classes)] = index
-    return superclasses
