@@ -43,7 +43,8 @@ def draw(results: Sequence[Result], *, metric: str | None = None) -> bytes:
     plot, name = results[0]["plot"], metric or results[0]["plot"]["metric"]
     curves = curves_of(results, metric)
     figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained")
-    figure.suptitle(_plain(f"{results[0]['title']} ({results[0]['paper']})"), fontsize=11)
+    heading = f"{results[0]['title']} ({results[0]['paper']})"
+    figure.suptitle(_plain(f"{heading}\n{_caption(results, curves)}"), fontsize=9)
     words = name.replace("_", " ")
     if not curves:
         _say_empty(figure)
@@ -55,7 +56,6 @@ def draw(results: Sequence[Result], *, metric: str | None = None) -> bytes:
         axes.set_ylabel(_plain(plot["y_label"] if name == plot["metric"] else words))
         (_draw_lines if plot["kind"] == "line" else _draw_bars)(axes, curves, plot)
         _finish(figure, axes, curves)
-    figure.supxlabel(_plain(_caption(results, curves)), fontsize=7, color="#555555")
     buffer = io.BytesIO()
     metadata = {"Title": results[0]["title"], "Description": results[0]["command"]}
     figure.savefig(buffer, format="png", metadata=metadata)
@@ -223,13 +223,17 @@ def _finish(figure: "Figure", axes: "Axes", curves: Sequence[Curve]) -> None:
     axes.set_ylim(bottom=min(0.0, lowest))
     if len(curves) <= MAX_LEGEND:
         handles, labels = axes.get_legend_handles_labels()
-        ours_first = sorted(zip(handles, labels, strict=True), key=lambda one: _is_paper(one[1]))
-        handles, labels = zip(*ours_first, strict=True)
-        columns = 2 if max(map(len, labels)) > 24 else 3
+        by_label = dict(sorted(zip(labels, handles, strict=True), key=_ours_first))
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+            list(by_label.values()),
+            list(by_label),
+            loc="outside lower center",
+            ncols=2 if max(map(len, by_label)) > 24 else 3,
+            fontsize=8,
+            frameon=False,
         )
 
 
-def _is_paper(label: str) -> bool:
-    return label.endswith(PAPER)
+def _ours_first(entry: tuple[str, object]) -> bool:
+    """Sorts the paper's numbers behind ours."""
+    return entry[0].endswith(PAPER)
