@@ -1,4 +1,4 @@
-"""The browser pages: `/` the lab and `/model-cards`.
+"""The browser pages: `/` the lab, `/evaluations` and below, and `/model-cards`.
 
 The server sends the frame; native ES modules in `static/js` fill it through the same HTTP API
 that everybody uses. No inline script or style, for the Content-Security-Policy allows none.
@@ -60,6 +60,24 @@ def read_samples() -> tuple[SamplePhoto, ...]:
 def lab(request: Request) -> HTMLResponse:
     """Show the lab."""
     return templates.TemplateResponse(request, "lab.html", {"samples": read_samples()})
+
+
+@router.get("/evaluations")
+def evaluations(request: Request) -> HTMLResponse:
+    """Show the evaluations of this server, and a form for a new one."""
+    return templates.TemplateResponse(request, "evaluations.html")
+
+
+@router.get("/evaluations/compare")
+def compare(request: Request) -> HTMLResponse:
+    """Show several evaluations, named by `?job=a&job=b`, in one figure."""
+    return templates.TemplateResponse(request, "compare.html")
+
+
+@router.get("/evaluations/{job_id}")
+def evaluation(request: Request, job_id: str) -> HTMLResponse:
+    """Show one evaluation; the page asks for the job itself and says so where there is none."""
+    return templates.TemplateResponse(request, "evaluation.html")
 
 
 @router.get("/model-cards")

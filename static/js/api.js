@@ -31,11 +31,12 @@ export function rememberKey(key) {
 }
 
 /**
+ * Any request, with the key of this tab.
  * @param {string} url
  * @param {RequestInit} [options]
  * @returns {Promise<Response>}
  */
-async function call(url, options = {}) {
+export async function call(url, options = {}) {
   const headers = new Headers(options.headers);
   const key = sessionStorage.getItem(KEY_NAME);
   if (key) headers.set("X-API-Key", key);
@@ -44,15 +45,19 @@ async function call(url, options = {}) {
     response = await fetch(url, { ...options, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError({
-      title: "The server does not answer",
-      status: 0,
-      code: "unreachable",
-      detail: "Nothing came back. Is the server still running?",
-    });
+    throw unreachable();
   }
   if (!response.ok) throw new ApiError(await readProblem(response), readRetryAfter(response));
   return response;
+}
+
+export function unreachable() {
+  return new ApiError({
+    title: "The server does not answer",
+    status: 0,
+    code: "unreachable",
+    detail: "Nothing came back. Is the server still running?",
+  });
 }
 
 /** @param {Response} response */
@@ -66,16 +71,46 @@ function readRetryAfter(response) {
  * @returns {Promise<Problem>}
  */
 async function readProblem(response) {
-  const type = response.headers.get("content-type") ?? "";
-  if (type.includes("json")) {
-    const body = await response.json();
+  return problemOf(await response.text(), response.status, response.statusText);
+}
+
+/**
+ * @param {string} text
+ * @param {number} status
+ * @param {string} statusText
+ * @returns {Problem}
+ */
+function problemOf(text, status, statusText) {
+  try {
+    const body = JSON.parse(text);
     if (typeof body.detail === "string") return body;
+  } catch {
+    // Something between here and the server answered in its own words.
   }
   return {
     title: "The server could not answer",
-    status: response.status,
+    status,
     code: "unexpected",
-    detail: `It said ${response.status} ${response.statusText}.`,
+    detail: `It said ${status} ${statusText}.`,
+  };
+}
+
+/**
+ * @template Body
+ * @param {string} url
+ * @param {RequestInit} [options]
+ * @returns {Promise<Body>}
+ */
+export async function callJson(url, options) {
+  return (await call(url, options)).json();
+}
+
+/** @param {unknown} body @returns {RequestInit} */
+export function asJson(body) {
+  return {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json" },
   };
 }
 
@@ -115,7 +150,7 @@ export async function analyse(request, signal, onWait) {
 }
 
 /** @param {number} ms @param {AbortSignal} [signal] */
-function pause(ms, signal) {
+export function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener("abort", () => {
@@ -150,4 +185,36 @@ export async function listModels() {
  */
 export async function fetchPhoto(url) {
   return (await call(url)).blob();
+}
+
+/**
+ * Send something large and tell how much of it has gone, which `fetch` cannot.
+ * @template Result
+ * @param {string} url
+ * @param {FormData} form
+ * @param {(share: number) => void} onProgress
+ * @param {AbortSignal} signal
+ * @returns {Promise<Result>}
+ */
+export function upload(url, form, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url);
+    const key = sessionStorage.getItem(KEY_NAME);
+    if (key) request.setRequestHeader("X-API-Key", key);
+    request.upload.addEventListener("progress", ({ loaded, total }) =>
+      onProgress(total > 0 ? loaded / total : 0),
+    );
+    request.addEventListener("load", () => {
+      const { status, statusText, responseText } = request;
+      if (status < 300) resolve(JSON.parse(responseText));
+      else reject(new ApiError(problemOf(responseText, status, statusText)));
+    });
+    request.addEventListener("error", () => reject(unreachable()));
+    request.addEventListener("abort", () =>
+      reject(new DOMException("no longer wanted", "AbortError")),
+    );
+    signal.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
 }

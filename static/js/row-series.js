@@ -1,0 +1,225 @@
+// @ts-check
+/**
+ * Turns rows of results into curves: which rows belong together, what tells the curves apart, and
+ * the paper's numbers beside them.
+ *
+ * @typedef {import("./evaluation-types.js").ChartData} ChartData
+ * @typedef {import("./evaluation-types.js").ChartPoint} ChartPoint
+ * @typedef {import("./evaluation-types.js").ChartSeries} ChartSeries
+ * @typedef {import("./evaluation-types.js").PlotSpec} PlotSpec
+ * @typedef {import("./evaluation-types.js").Row} Row
+ */
+
+/**
+ * Rows of one job, and the words that tell it from others ("" if it is alone).
+ * @typedef {{label: string, rows: Row[], titles: Map<string, string>}} Source
+ * @typedef {{words: string[], points: {row: Row, x: number}[]}} Group
+ */
+
+/** Colours that tell curves apart; with more curves they repeat with other dashes. */
+export const COLOURS = 8;
+/** An x axis that spans this factor has a step for each doubling. */
+const DOUBLING_SPAN = 32;
+
+/**
+ * @param {Source[]} sources
+ * @param {PlotSpec} plot
+ * @param {string} metric
+ * @param {Record<string, string>} metrics what each metric means
+ * @returns {ChartData}
+ */
+export function chartOf(sources, plot, metric, metrics) {
+  const rows = sources.flatMap((source) => source.rows).filter((row) => row.metric === metric);
+  const across = acrossOf(rows, plot);
+  const ticks = ticksOf(rows, across, plot.kind);
+  const at = (/** @type {Row} */ row) => row.condition[across] ?? "";
+  const groups = groupsOf(sources, curveColumns(rows, plot, across), metric, (row) =>
+    ticks === null ? Number(at(row)) : ticks.indexOf(String(at(row))),
+  );
+  const series = styled([...groups.values()]);
+  const yLabel = metric === plot.metric ? plot.y_label : (metrics[metric] ?? metric);
+  return {
+    series,
+    ticks,
+    xLabel: across === plot.x ? plot.x_label : across.replaceAll("_", " "),
+    yLabel,
+    percent: yLabel.includes("%"),
+    doubling: ticks === null && isDoubling(groups),
+    sources: [...new Set(rows.flatMap(({ paper }) => (paper ? [paper.source] : [])))],
+  };
+}
+
+/**
+ * The condition on the x axis: the experiment's, or for a metric that has it not, the first that
+ * varies.
+ * @param {Row[]} rows
+ * @param {PlotSpec} plot
+ */
+function acrossOf(rows, plot) {
+  if (rows.some(({ condition }) => plot.x in condition)) return plot.x;
+  const columns = Object.keys(rows[0]?.condition ?? {});
+  const varies = (/** @type {string} */ column) =>
+    new Set(rows.map(({ condition }) => condition[column])).size > 1;
+  return columns.find(varies) ?? columns[0] ?? plot.x;
+}
+
+/**
+ * Names under the x axis where it has no numbers (or bars stand on it); null for numbers.
+ * @param {Row[]} rows
+ * @param {string} column
+ * @param {PlotSpec["kind"]} kind
+ */
+function ticksOf(rows, column, kind) {
+  const values = [...new Set(rows.map((row) => row.condition[column] ?? ""))];
+  if (kind !== "bar" && values.every((value) => typeof value === "number")) return null;
+  return values.map(String);
+}
+
+/**
+ * @param {Source[]} sources
+ * @param {string[]} columns conditions that make different curves
+ * @param {string} metric
+ * @param {(row: Row) => number} place where a row stands on the x axis
+ */
+function groupsOf(sources, columns, metric, place) {
+  /** @type {Map<string, Group>} */
+  const groups = new Map();
+  sources.forEach((source, number) => {
+    for (const row of source.rows) {
+      if (row.metric !== metric || row.value === null) continue;
+      const own = columns.map((column) => seriesWord(column, row.condition[column]));
+      const words = [source.titles.get(row.model) ?? row.model, source.label, ...own];
+      const key = JSON.stringify([number, row.model, ...own]);
+      const group = groups.get(key) ?? { words, points: [] };
+      group.points.push({ row, x: place(row) });
+      groups.set(key, group);
+    }
+  });
+  return groups;
+}
+
+/**
+ * Every condition but the x axis; first those that the experiment names.
+ * @param {Row[]} rows
+ * @param {PlotSpec} plot
+ * @param {string} across
+ */
+function curveColumns(rows, plot, across) {
+  const known = new Set(rows.flatMap(({ condition }) => Object.keys(condition)));
+  const named = plot.series.filter((column) => known.has(column));
+  return [...new Set([...named, ...known])].filter((column) => column !== across);
+}
+
+/** Whether x spans so much, from small to large, that each doubling deserves its step. @param {Map<string, Group>} groups */
+function isDoubling(groups) {
+  const xs = [...groups.values()].flatMap(({ points }) => points.map(({ x }) => x));
+  return xs.length > 0 && Math.min(...xs) > 0 && Math.max(...xs) / Math.min(...xs) >= DOUBLING_SPAN;
+}
+
+/** A value that says nothing by itself gets its column's name. @param {string} column @param {unknown} value */
+function seriesWord(column, value) {
+  if (value === undefined) return "";
+  return typeof value === "number"
+    ? `${column.replaceAll("_", " ")} ${value}`
+    : String(value).replaceAll("_", "-");
+}
+
+/**
+ * Colour by the first thing that differs (model, job, condition), dashes by the rest, and as title
+ * only what differs.
+ * @param {Group[]} groups
+ * @returns {ChartSeries[]}
+ */
+function styled(groups) {
+  const width = groups[0]?.words.length ?? 0;
+  const varying = telling(groups, width);
+  const [colouring = 0, ...dashing] = varying;
+  const colours = distinct(groups, (words) => words[colouring]);
+  const dashes = distinct(groups, (words) => JSON.stringify(dashing.map((place) => words[place])));
+  return groups.flatMap(({ words, points }) => {
+    const colour = colours.indexOf(words[colouring]);
+    const dash = dashes.indexOf(JSON.stringify(dashing.map((place) => words[place])));
+    const named = varying.length > 0 ? varying : [0];
+    const title = named
+      .map((place) => words[place])
+      .filter((word) => word !== "")
+      .join(" · ");
+    const style = {
+      slot: (colour % COLOURS) + 1,
+      dash: dash + Math.floor(colour / COLOURS),
+    };
+    const ordered = [...points].sort((a, b) => a.x - b.x);
+    return [
+      { key: title, title, ...style, paper: false, points: ordered.map(ownPoint) },
+      ...paperSeries(title, style, ordered),
+    ];
+  });
+}
+
+/**
+ * Places of the words that tell the groups apart; one that says nothing new, such as the grid where
+ * it follows from the model, is left out.
+ * @param {Group[]} groups
+ * @param {number} width
+ */
+function telling(groups, width) {
+  /** @type {number[]} */
+  let places = [];
+  let told = 1;
+  for (let place = 0; place < width; place++) {
+    const more = [...places, place];
+    const parts = distinct(groups, (words) => JSON.stringify(more.map((each) => words[each])));
+    if (parts.length > told) [places, told] = [more, parts.length];
+  }
+  return places;
+}
+
+/** @param {Group[]} groups @param {(words: string[]) => string} of */
+function distinct(groups, of) {
+  return [...new Set(groups.map(({ words }) => of(words)))];
+}
+
+/** @param {{row: Row, x: number}} point @returns {ChartPoint} */
+function ownPoint({ row, x }) {
+  return { x, y: row.value ?? NaN, low: row.low95, high: row.high95, row };
+}
+
+/**
+ * What a paper reports for the same conditions, where it does.
+ * @param {string} title
+ * @param {{slot: number, dash: number}} style
+ * @param {{row: Row, x: number}[]} points
+ * @returns {ChartSeries[]}
+ */
+function paperSeries(title, style, points) {
+  const known = points.flatMap(({ row, x }) =>
+    row.paper ? [{ x, y: row.paper.value, low: null, high: null, row }] : [],
+  );
+  if (known.length === 0) return [];
+  return [
+    {
+      key: `${title} (paper)`,
+      title: `${title}, as published`,
+      ...style,
+      paper: true,
+      points: known,
+    },
+  ];
+}
+
+/**
+ * Rows so far with newer ones laid over them: a row is known by model, metric and condition.
+ * @param {Row[]} old
+ * @param {Row[]} newer
+ * @returns {Row[]}
+ */
+export function mergeRows(old, newer) {
+  const rows = new Map(old.map((row) => [rowKey(row), row]));
+  for (const row of newer) rows.set(rowKey(row), row);
+  return [...rows.values()];
+}
+
+/** @param {Row} row */
+function rowKey(row) {
+  return JSON.stringify([row.model, row.metric, ...Object.entries(row.condition).flat()]);
+}
