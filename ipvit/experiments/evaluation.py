@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ipvit.datasets.dataset import Dataset, Entry
-from ipvit.errors import IPViTError
+from ipvit.datasets.truths import read_truth
+from ipvit.errors import InvalidInput
 from ipvit.experiments.experiment import Evaluation, Experiment, ExperimentParams, Partial
 from ipvit.experiments.partials import merge
-from ipvit.images import decode_mask
 from ipvit.preprocessing import Preprocessing
 
 __all__ = ["PixelSource", "RangeOutcome", "evaluate_range"]
@@ -27,7 +27,7 @@ BATCHES_AHEAD = 2
 
 
 class Pixels(Protocol):
-    """Some decoded images; `kept` are their positions from the start of what was asked for."""
+    """Some decoded images; positions are those in the data set."""
 
     @property
     def images(self) -> npt.NDArray[np.uint8]:
@@ -108,9 +108,9 @@ def evaluate_range(
     with_masks = "masks" in experiment.needs
 
     def read(first: int, beyond: int) -> _Batch:
-        entries = dataset.entries(first, beyond)
         images = {wanted: pixels.read(first, beyond, wanted) for wanted in preprocessings}
-        return _assemble(dataset, entries, images, labels_map, with_masks=with_masks)
+        entries_at = dict(enumerate(dataset.entries(first, beyond), first))
+        return _assemble(dataset, entries_at, images, labels_map, with_masks=with_masks)
 
     ranges = [
         (first, min(first + batch_images, stop)) for first in range(start, stop, batch_images)
@@ -148,7 +148,7 @@ def _read_ahead(
 
 def _assemble(
     dataset: Dataset,
-    entries: Sequence[Entry],
+    entries: Mapping[int, Entry],
     images: Mapping[Preprocessing, Pixels],
     labels_map: npt.NDArray[np.int64] | None,
     *,
@@ -159,13 +159,13 @@ def _assemble(
     for read in images.values():
         errors |= read.failed
     masks: dict[int, npt.NDArray[np.uint8]] = {}
-    for position, entry in enumerate(entries):
+    for position, entry in entries.items():
         if with_masks and position not in errors:
             try:
-                masks[position] = _read_mask(dataset, entry)
-            except (IPViTError, OSError) as error:
-                errors[position] = f"ground truth: {error}"
-    kept = [position for position in range(len(entries)) if position not in errors]
+                masks[position] = read_truth(dataset, entry)
+            except InvalidInput as error:
+                errors[position] = str(error)
+    kept = [position for position in entries if position not in errors]
     return _Batch(
         paths=[entries[position].path for position in kept],
         labels=_labels([entries[position] for position in kept], labels_map),
@@ -196,9 +196,3 @@ def _labels(
             if entry.label is not None:
                 labels[index] = labels_map[entry.label]
     return labels
-
-
-def _read_mask(dataset: Dataset, entry: Entry) -> npt.NDArray[np.uint8]:
-    if entry.truth is None:
-        raise FileNotFoundError("expected a mask, got none")
-    return decode_mask((dataset.root / entry.truth).read_bytes(), field="truth")
