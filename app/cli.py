@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from app.commands import analyse, models, serve, stylize, train, worker
+from app.commands import analyse, evaluate, models, serve, stylize, train, worker
 from ipvit.errors import IPViTError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("occlude")(analyse.occlude)
 app.command("shuffle")(analyse.shuffle)
 app.command("attention")(analyse.attention)
 app.command("segment")(analyse.segment)
+app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("stylize")(stylize.stylize)
 models_app.command("list")(models.list_models)

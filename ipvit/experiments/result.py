@@ -107,11 +107,13 @@ def build_result(
     seconds: float,
     created_at: datetime | None = None,
     versions: Mapping[str, str] | None = None,
+    data: str | None = None,
 ) -> Json:
     """The result, JSON-able.
 
     failed: images that could not be decoded, {"path", "error"}, each once. seconds: wall time.
     created_at: None is now. versions: of the packages that computed; None is this process's.
+    data: the data set as the command names it; None is its name.
     """
     created = created_at or datetime.now(UTC)
     return {
@@ -132,7 +134,7 @@ def build_result(
             experiment,
             params,
             models=[record.spec.name for record in models],
-            dataset=dataset.name,
+            dataset=data or dataset.name,
             seed=seed,
             precision=models[0].precision if models else "auto",
         ),
