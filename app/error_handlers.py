@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,6 +18,7 @@ from app.problems import (
     problem_response,
 )
 from app.schemas.forms import FORMS
+from app.schemas.jobs import JobSubmission
 from app.validation_messages import describe_validation_error
 from ipvit.errors import InvalidInput, IPViTError, Overloaded, UnknownName
 
@@ -31,6 +33,15 @@ HTTP_CODES: Mapping[int, str] = {
     415: "unsupported_media_type",
     429: "overloaded",
 }
+
+
+FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+JSON_TYPES = ("application/json",)
+JSON_BODIES: Mapping[str, type[BaseModel]] = {
+    "/jobs": JobSubmission,
+    "/jobs/estimate": JobSubmission,
+}
+"""Paths that take JSON, and what it holds."""
 
 
 def unexpected_problem(exc: Exception) -> Response:
@@ -57,9 +68,9 @@ def problem_of(exc: IPViTError) -> Response:
     return problem_response(code, str(exc), headers=headers)
 
 
-def _form_fields(request: Request) -> tuple[str, ...]:
-    form = FORMS.get(request.url.path)
-    return tuple(form.model_fields) if form else ()
+def _fields(request: Request) -> tuple[str, ...]:
+    body = FORMS.get(request.url.path) or JSON_BODIES.get(request.url.path)
+    return tuple(body.model_fields) if body else ()
 
 
 def _on_ipvit_error(_: Request, exc: Exception) -> Response:
@@ -70,16 +81,19 @@ def _on_ipvit_error(_: Request, exc: Exception) -> Response:
 def _on_validation_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type and media_type not in (
-        "multipart/form-data",
-        "application/x-www-form-urlencoded",
-    ):
+    expected = JSON_TYPES if request.url.path in JSON_BODIES else FORM_TYPES
+    if media_type and media_type not in expected:
         return problem_response(
             "unsupported_media_type",
-            f"expected multipart/form-data, got {media_type[:80]!r}",
+            f"expected {expected[0]}, got {media_type[:80]!r}",
             field="body",
         )
-    complaint = describe_validation_error(exc.errors()[0], _form_fields(request))
+    error = exc.errors()[0]
+    if error["type"] == "json_invalid":
+        why = error.get("ctx", {}).get("error", "it is broken")
+        detail = f"expected JSON; at character {error['loc'][-1]}: {why}"
+        return problem_response("malformed_body", detail, field="body")
+    complaint = describe_validation_error(error, _fields(request))
     return problem_response(
         "invalid_input", complaint.detail, field=complaint.field, matches=complaint.matches
     )

@@ -1,5 +1,6 @@
 """Build the app: settings in, FastAPI out. Nothing is built at import, and torch stays out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ import ipvit
 from app.backends import create_backend
 from app.catalogue import Catalogue, known_models
 from app.error_handlers import install_problem_handlers
+from app.evaluations import Evaluations
 from app.metrics import Measure, Metrics
 from app.middleware.access import Access
 from app.middleware.body_limit import BodyLimit
@@ -26,7 +28,9 @@ from app.picture_budget import PictureBudget
 from app.routes import (
     attention,
     docs,
+    experiments,
     health,
+    jobs,
     models,
     occlude,
     pages,
@@ -37,9 +41,23 @@ from app.routes import (
 )
 from app.services import Services
 from app.settings import Settings
+from ipvit.datasets.catalogue import DatasetCatalogue
 from ipvit.models.specs import ModelSpec
+from jobs.store import JobStore
 
 STATIC_FOLDER = Path(__file__).parent.parent / "static"
+API_ROUTES = (
+    predict,
+    occlude,
+    shuffle,
+    attention,
+    segment,
+    models,
+    experiments,
+    jobs,
+    health,
+    problems,
+)
 MAX_FORM_FIELDS = 2000
 MAX_FORM_FILES = 10
 
@@ -74,12 +92,17 @@ def create_app(
     backend = create_backend(settings, specs)
     metrics = Metrics()
     metrics.watch_backend(backend.stats)
+    catalogue = Catalogue(settings, specs)
+    datasets = DatasetCatalogue(settings.data_dir, settings.cache)
+    store = JobStore(settings.database_url)
     services = Services(
         settings,
-        Catalogue(settings, specs),
+        catalogue,
         backend,
         metrics,
         PictureBudget(settings.max_pictures),
+        datasets,
+        Evaluations(settings, catalogue, backend, datasets, store),
     )
     app = FastAPI(
         title="IPViT Lab",
@@ -117,7 +140,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for route in (predict, occlude, shuffle, attention, segment, models, health, problems):
+    for route in API_ROUTES:
         app.include_router(route.router)
     app.include_router(docs.router)
     app.include_router(pages.router)
@@ -132,7 +155,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the backend, which loads models beside the server, and end with it."""
     services: Services = app.state.services
     await services.backend.start()
+    services.evaluations.start()
     try:
         yield
     finally:
+        services.closing.set()
+        await asyncio.to_thread(services.evaluations.close)
         await services.backend.close()

@@ -1,12 +1,15 @@
 """What one app is built with, for as long as it lives."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from app.backends import Backend
 from app.catalogue import Catalogue
+from app.evaluations import Evaluations
 from app.metrics import Metrics
 from app.picture_budget import PictureBudget
 from app.settings import Settings
+from ipvit.datasets.catalogue import DatasetCatalogue
 
 
 @dataclass(frozen=True)
@@ -18,3 +21,7 @@ class Services:
     backend: Backend
     metrics: Metrics
     picture_budget: PictureBudget
+    datasets: DatasetCatalogue
+    evaluations: Evaluations
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server begins to end, so that streams that would go on for hours end too."""

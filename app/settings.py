@@ -108,6 +108,16 @@ class Settings(BaseSettings):
         description="Longest time a request's body may take to arrive, and pictures to be taken "
         "(seconds).",
     )
+    data_dir: Path = Field(
+        Path("~/.local/share/ipvit/datasets"),
+        description="Folder of data sets, one folder each; uploads are put there.",
+    )
+    decode_cache_bytes: int = Field(
+        20 * 10**9,
+        ge=0,
+        description="Largest size of the decoded images of data sets, kept under the cache folder "
+        "(bytes).",
+    )
     database_url: str = Field(
         "sqlite:///~/.local/share/ipvit/jobs.sqlite3",
         repr=False,
@@ -155,7 +165,7 @@ class Settings(BaseSettings):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
 
-    @field_validator("cache", "models_file")
+    @field_validator("cache", "models_file", "data_dir")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         """Resolve a leading `~`."""

@@ -101,9 +101,18 @@ class Database:
 
         with self._migrating:
             if not self._migrated:
+                self._make_folder()
                 with self._writing.begin() as connection:
                     upgrade(connection)
                 self._migrated = True
+
+    def _make_folder(self) -> None:
+        if self._is_sqlite:
+            folder = Path(str(self.url.database)).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreUnavailable(f"the folder of the job database: {error}") from error
 
     def _create_engine(self) -> Engine:
         if not self._is_sqlite:
@@ -111,8 +120,6 @@ class Database:
             return create_engine(
                 self.url, pool_pre_ping=True, pool_timeout=5, connect_args={"connect_timeout": 5}
             )
-        assert self.url.database is not None
-        Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(self.url, connect_args={"timeout": LOCK_WAIT_S})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

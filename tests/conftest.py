@@ -86,6 +86,8 @@ def tiny_settings(cache: Path, **changes: object) -> Settings:
         "models": tuple(spec.name for spec in TINY_SPECS),
         "saliency_model": "tiny_shape",
         "cache": cache,
+        "data_dir": cache / "datasets",
+        "database_url": f"sqlite:///{cache / 'jobs.sqlite3'}",
         "precision": "fp32",
         "threads": 2,
     }
@@ -150,7 +152,14 @@ def pocket_models() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def pocket_server(cache: Path, pocket_models: tuple[str, ...]) -> Iterator[str]:
     """The URL of a real server as a user starts it, with the shipped models."""
-    settings = Settings.model_validate({"models": pocket_models, "cache": cache})
+    settings = Settings.model_validate(
+        {
+            "models": pocket_models,
+            "cache": cache,
+            "data_dir": cache / "pocket-datasets",
+            "database_url": f"sqlite:///{cache / 'pocket-jobs.sqlite3'}",
+        }
+    )
     with serving(create_app(settings)) as url:
         yield url
 

@@ -95,6 +95,12 @@ class EvaluationWorker:
         """From any thread or signal handler: give the shard back at the next forward pass."""
         self._stopping.set()
 
+    def close(self) -> None:
+        """Let the data set go; nothing may be in work."""
+        for opened in self._opened.values():
+            opened.pixels.close()
+        self._opened = {}
+
     def work_one(self) -> bool:
         """Work on one shard; whether there was one.
 
@@ -209,6 +215,7 @@ class EvaluationWorker:
                     field="dataset",
                 )
             store = PixelStore(dataset, self.options.cache_dir, self.options.decode_cache_bytes)
+            self.close()
             opened = _Opened(dataset, store)
             self._opened = {facts.fingerprint: opened}
         return opened

@@ -18,8 +18,10 @@ from app.settings import Settings
 from ipvit.errors import DeadlineExceeded, IPViTError, Overloaded, UnknownName
 from ipvit.images import ImageLimits
 from ipvit.models.specs import ModelSpec
+from jobs.store import JobStore
 
 if TYPE_CHECKING:
+    from workers.evaluation_thread import EvaluationThread
     from workers.intake import Intake
     from workers.runtime import Runtime
     from workers.tasks import Task
@@ -34,6 +36,7 @@ class _Engine:
     runtime: "Runtime"
     intake: "Intake"
     tasks: "Mapping[str, Task]"
+    evaluations: "EvaluationThread"
 
 
 class EmbeddedBackend:
@@ -62,6 +65,7 @@ class EmbeddedBackend:
             await asyncio.wait([self._starting])
         await asyncio.to_thread(self._pool.shutdown)
         if (engine := self._engine()) is not None:
+            await asyncio.to_thread(engine.evaluations.close)
             await asyncio.to_thread(engine.runtime.close)
 
     async def run(
@@ -189,7 +193,34 @@ class EmbeddedBackend:
         gc.collect()
         gc.freeze()
         limits = ImageLimits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels)
-        return _Engine(runtime, Intake(limits, slots=runtime.stats().lanes), TASKS)
+        intake = Intake(limits, slots=runtime.stats().lanes)
+        return _Engine(runtime, intake, TASKS, self._start_evaluations())
+
+    def _start_evaluations(self) -> "EvaluationThread":
+        from workers.evaluation import EvaluationOptions
+        from workers.evaluation_thread import EvaluationThread
+
+        settings = self._settings
+        options = EvaluationOptions(
+            specs=self._specs,
+            cache_dir=settings.cache,
+            data_dir=settings.data_dir,
+            decode_cache_bytes=settings.decode_cache_bytes,
+            device=settings.device,
+            precision=settings.precision,
+            saliency_model=settings.saliency_model,
+            batch_images=settings.evaluation_batch,
+            lease_s=settings.lease_s,
+        )
+        thread = EvaluationThread(
+            JobStore(settings.database_url),
+            options,
+            self._work_waits,
+            busy=lambda: self._in_flight > 0,
+            threads=settings.threads,
+        )
+        thread.start()
+        return thread
 
     def _overloaded(self) -> Overloaded:
         engine = self._engine()
