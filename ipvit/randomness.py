@@ -15,7 +15,7 @@ import json
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["REQUEST_KEY", "permutation"]
+__all__ = ["REQUEST_KEY", "permutation", "random_words"]
 
 REQUEST_KEY = "request"
 """The key of an image that has no path in a data set: the seed alone then names the draw."""
@@ -30,9 +30,14 @@ def permutation(n: int, *, seed: int, key: str, condition: str) -> npt.NDArray[n
     Returns (n,) int64, every number once: the order that sorts n random 64-bit words; the sort
     is stable, so equal words (one chance in 2^64 a pair) keep their order everywhere.
     """
-    philox = np.random.Philox(key=_philox_key(seed, key, condition))
-    words = np.atleast_1d(philox.random_raw(n))
+    words = random_words(n, seed=seed, key=key, condition=condition)
     return np.argsort(words, kind="stable").astype(np.int64, copy=False)
+
+
+def random_words(n: int, *, seed: int, key: str, condition: str) -> npt.NDArray[np.uint64]:
+    """Uniform 64-bit words, (n,) uint64; arguments as in `permutation`."""
+    philox = np.random.Philox(key=_philox_key(seed, key, condition))
+    return np.atleast_1d(philox.random_raw(n))
 
 
 def _philox_key(seed: int, key: str, condition: str) -> int:
