@@ -37,7 +37,8 @@ def test_the_input_is_the_papers_or_in_proportion(name: str, side_px: int) -> No
 
 def test_scores_worked_by_hand() -> None:
     # 2x2 patches over a 4x4 truth. Class 1 fills the left half but for a void pixel, class 2 the
-    # lower right patch. At 0.6 of the mass head 0 keeps the upper left patch, head 1 the right ones.
+    # lower right patch. At 0.6 of the mass head 0 keeps the upper left patch, head 1 both on the
+    # right.
     spec = MODELS["pocket_deit"]
     attention = np.array([[[6, 1], [2, 1]], [[2, 3], [2, 3]]], float)
     mask = np.array(
