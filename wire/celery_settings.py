@@ -7,6 +7,7 @@ Messages are JSON and small. There is no result backend: answers of analyses com
 from typing import Any
 
 from kombu.entity import Exchange, Queue
+from redis.maint_notifications import MaintNotificationsConfig
 
 from wire.names import INTERACTIVE, QUEUES
 
@@ -16,6 +17,17 @@ delivered twice does no harm, because it names no shard."""
 
 CONNECT_S, ANSWER_S = 2.0, 5.0
 """How long Redis may take to accept a connection, and to answer a command."""
+
+
+def redis_options() -> dict[str, Any]:
+    """For clients of redis-py, blocking or not."""
+    return {
+        "socket_connect_timeout": CONNECT_S,
+        "socket_timeout": ANSWER_S,
+        "socket_keepalive": True,
+        # Announced by hosted Redis Enterprise only; asking costs each connection a round trip.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
 
 
 def celery_settings(redis_url: str) -> dict[str, Any]:

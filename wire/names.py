@@ -22,8 +22,8 @@ BLOB_PREFIX = "blob:"
 
 ANSWER_TTL_S = 60
 HEARTBEAT_S = 1.0
-HEARTBEAT_TTL_S = 15
-LIFE_SIGN_S = 6.0
+HEARTBEAT_TTL_S = 5
+LIFE_SIGN_S = 5.0
 """A worker that has not beaten for so long is taken for dead."""
 
 

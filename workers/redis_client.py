@@ -4,7 +4,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from wire.celery_settings import ANSWER_S, CONNECT_S
+from wire.celery_settings import redis_options
 
 RETRIES = 6
 
@@ -13,9 +13,7 @@ def connect(url: str) -> redis.Redis:
     """A client that threads may share; it connects at the first command."""
     client: redis.Redis = redis.Redis.from_url(
         url,
-        socket_connect_timeout=CONNECT_S,
-        socket_timeout=ANSWER_S,
-        socket_keepalive=True,
+        **redis_options(),
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=1.0, base=0.05), RETRIES),
     )

@@ -24,14 +24,17 @@ from app.backends.mailbox import Mailbox
 from app.backends.roster import Roster
 from app.problems import NoWorker, QueueUnavailable
 from app.settings import Settings
-from ipvit.errors import DeadlineExceeded, Overloaded
-from wire.celery_settings import ANSWER_S, CONNECT_S, celery_settings
+from ipvit.errors import DeadlineExceeded, IPViTError, Overloaded
+from wire.celery_settings import celery_settings, redis_options
 from wire.messages import Heartbeat, RequestMessage
 from wire.names import ANALYSE_TASK, EVALUATION, INTERACTIVE, QUEUES, WORK_TASK
 
 log = logging.getLogger(__name__)
 
 PUBLISHING_THREADS = 4
+RETRY_ONCE = {"max_retries": 1, "interval_start": 0}
+"""A connection that has lain idle may turn out to be broken."""
+
 MAX_WAKE_UPS = 256
 """That wait in the queue at most: more than workers that could take one before the next call."""
 
@@ -46,23 +49,19 @@ class CeleryBackend:
         self._celery.conf.update(celery_settings(settings.redis_url))
         self._threads = ThreadPoolExecutor(PUBLISHING_THREADS, thread_name_prefix="publish")
         self._client = Redis.from_url(
-            settings.redis_url,
-            socket_connect_timeout=CONNECT_S,
-            socket_timeout=ANSWER_S,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 1),
+            settings.redis_url, **redis_options(), retry=Retry(NoBackoff(), 1)
         )
-        self._roster = Roster(self._client, self._on_loss)
-        self._mailbox = Mailbox(self._client, self._send, settings.max_queue, self._roster.living)
+        self.roster = Roster(self._client, self._on_loss)
+        self._mailbox = Mailbox(self._client, self._send, settings.max_queue, self.roster.living)
 
     async def start(self) -> None:
         """Begin to listen for answers and for workers."""
         self._mailbox.start()
-        self._roster.start()
+        self.roster.start()
 
     async def close(self) -> None:
         """Stop listening and let the connections go."""
-        await self._roster.close()
+        await self.roster.close()
         await self._mailbox.close()
         await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._celery.close)
@@ -87,9 +86,7 @@ class CeleryBackend:
         except TimeoutError:
             if not timeout.expired():
                 raise
-            raise DeadlineExceeded(
-                f"expected an answer within {deadline_s:g} s; got none"
-            ) from None
+            raise self._late(deadline_s) from None
         finally:
             self._in_flight -= 1
         if result.error is not None:
@@ -103,19 +100,16 @@ class CeleryBackend:
             self._threads.submit(self._wake, count)
 
     def _wake(self, count: int) -> None:
+        waiting = self.roster.state.queue_messages.get(EVALUATION, 0)
         try:
-            with self._celery.connection_for_write() as connection:
-                waiting = connection.default_channel.client.llen(EVALUATION)
-                for _ in range(min(count, MAX_WAKE_UPS) - waiting):
-                    self._celery.send_task(
-                        WORK_TASK, queue=EVALUATION, connection=connection, retry=False
-                    )
-        except (OperationalError, RedisError, OSError) as error:
+            for _ in range(min(count, MAX_WAKE_UPS) - waiting):
+                self._publish(WORK_TASK, EVALUATION, {})
+        except QueueUnavailable as error:
             log.debug("woke nobody: %s", error)
 
     def readiness(self) -> Readiness:
         """Ready while an interactive worker is there, loaded and warm."""
-        state = self._roster.state
+        state = self.roster.state
         if state.trouble is not None:
             why = f"Redis cannot be reached: {state.trouble}"
             return Readiness(False, why, QueueUnavailable)
@@ -124,12 +118,12 @@ class CeleryBackend:
 
     def loaded(self) -> tuple[str, ...]:
         """The models in the memory of any interactive worker."""
-        workers = self._roster.state.of(INTERACTIVE)
+        workers = self.roster.state.of(INTERACTIVE)
         return tuple(dict.fromkeys(name for worker in workers for name in worker.models))
 
     def stats(self) -> BackendStats:
         """What the workers do now, and have done since this process first heard of them."""
-        state = self._roster.state
+        state = self.roster.state
         workers = state.of(INTERACTIVE)
         totals = state.totals
         return BackendStats(
@@ -152,11 +146,11 @@ class CeleryBackend:
 
     async def _require_a_worker(self) -> None:
         try:
-            workers = await self._roster.interactive_workers()
+            workers = await self.roster.interactive_workers()
         except (RedisError, OSError) as error:
             raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
-        if self._roster.state.trouble is not None:
-            raise QueueUnavailable(f"Redis cannot be reached: {self._roster.state.trouble}")
+        if self.roster.state.trouble is not None:
+            raise QueueUnavailable(f"Redis cannot be reached: {self.roster.state.trouble}")
         if not workers:
             raise NoWorker(
                 "expected a worker of the interactive queue; got none. "
@@ -164,25 +158,26 @@ class CeleryBackend:
             )
 
     async def _send(self, message: RequestMessage) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._publish, message)
+        await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._publish, ANALYSE_TASK, INTERACTIVE, asdict(message)
+        )
 
-    def _publish(self, message: RequestMessage) -> None:
+    def _publish(self, task: str, queue: str, message: Mapping[str, Any]) -> None:
         try:
-            self._celery.send_task(
-                ANALYSE_TASK,
-                kwargs=asdict(message),
-                queue=INTERACTIVE,
-                task_id=message.request,
-                retry_policy={"max_retries": 1, "interval_start": 0},
-            )
+            self._celery.send_task(task, kwargs=message, queue=queue, retry_policy=RETRY_ONCE)
         except (OperationalError, RedisError, OSError) as error:
             raise QueueUnavailable(f"Redis does not answer: {error}") from error
 
-    async def _on_loss(self, living: frozenset[str]) -> None:
+    async def _on_loss(self) -> None:
         await self._mailbox.recover()
 
+    def _late(self, deadline_s: float) -> IPViTError:
+        if self.roster.state.trouble is None and not self.roster.state.of(INTERACTIVE):
+            return NoWorker("the workers that could answer have died or left meanwhile")
+        return DeadlineExceeded(f"expected an answer within {deadline_s:g} s; got none")
+
     def _overloaded(self) -> Overloaded:
-        rate = sum(worker.images_per_s for worker in self._roster.state.of(INTERACTIVE))
+        rate = sum(worker.images_per_s for worker in self.roster.state.of(INTERACTIVE))
         return Overloaded(
             f"expected at most {self._settings.max_queue} requests in flight; "
             f"got {self._in_flight + 1}",

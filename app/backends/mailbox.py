@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 
 Send = Callable[[RequestMessage], Awaitable[None]]
 
+CONNECTING_S = 1.0
+"""How long a new request waits for the connection to Redis."""
+
 GRACE_S = 5.0
 """How long open requests outlive the connection to Redis."""
 
@@ -46,7 +49,7 @@ SILENCE_S = 10.0
 """After so long without news the connection is asked whether it lives."""
 
 RECONNECT_S = 0.1
-MAX_SENDINGS = 2
+MAX_SENDINGS = 3
 LARGE_ANSWER_BYTES = 256 * 1024
 
 
@@ -128,12 +131,16 @@ class Mailbox:
         """Look after every open request; raises RedisError if Redis is away."""
         living = self.living()
         for request in list(self._open.values()):
-            if not request.answer.done():
+            if request.answer.done():
+                continue
+            try:
                 await self._look_after(request, living)
+            except (QueueUnavailable, Overloaded) as error:
+                request.answer.set_exception(error)
 
     async def _wait_for_connection(self) -> None:
         try:
-            async with asyncio.timeout(GRACE_S):
+            async with asyncio.timeout(CONNECTING_S):
                 await self._connected.wait()
         except TimeoutError:
             raise QueueUnavailable("Redis cannot be reached") from None
@@ -213,25 +220,33 @@ class Mailbox:
         return True
 
     async def _look_after(self, request: _Open, living: frozenset[str]) -> None:
-        if await self._fetch(request) or request.answer.done():
+        """Fetch its answer, leave it with the living worker that took it, or send it once more.
+
+        A message may be lost with a worker that had not taken its request yet; one too many does
+        no harm, because a request is taken once.
+        """
+        if await self._fetch(request) or request.answer.done() or request.left_ms <= 0:
             return
         key = request_key(request.message.request)
         async with self.client.pipeline(transaction=False) as pipe:
             pipe.exists(key)
             pipe.hget(key, TAKEN_BY)
             exists, taker = await pipe.execute()
-        if exists and (taker is None or taker.decode() in living):
+        if taker is not None and taker.decode() in living:
             return
-        if await self._fetch(request) or request.answer.done() or request.left_ms <= 0:
+        # The answer may have come in between.
+        if not exists and (await self._fetch(request) or request.answer.done()):
             return
-        if request.sendings >= MAX_SENDINGS:
-            request.answer.set_exception(
-                NoWorker("the workers that had this request have died; it is not tried again")
-            )
+        if request.sendings == MAX_SENDINGS:
+            if taker is not None or not exists:
+                request.answer.set_exception(
+                    NoWorker("the workers that had this request have died; it is not tried again")
+                )
             return
         request.sendings += 1
         log.info("request %s is sent again", request.message.request)
-        await self._deposit(request)
+        if taker is not None or not exists:
+            await self._deposit(request)
         await self.send(request.message)
 
     def _give_up(self, why: str) -> None:

@@ -60,12 +60,10 @@ class RosterState:
 class Roster:
     """Asks Redis every second.
 
-    on_loss: awaited with the ids of the living whenever a worker has died or left.
+    on_loss: awaited whenever a worker has died or left.
     """
 
-    def __init__(
-        self, client: "Redis", on_loss: Callable[[frozenset[str]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, client: "Redis", on_loss: Callable[[], Awaitable[None]]) -> None:
         self._client, self._on_loss = client, on_loss
         self._seen: dict[str, _Seen] = {}
         self._counted: dict[str, Heartbeat] = {}
@@ -101,14 +99,13 @@ class Roster:
             before = self.living()
             try:
                 await self._ask()
+                if gone := before - self.living():
+                    log.info("workers gone: %s", ", ".join(sorted(gone)))
+                    await self._on_loss()
             except (RedisError, OSError) as error:
                 if self.state.trouble in (None, NOT_ASKED):
                     log.warning("Redis cannot be reached: %s", error)
                 self.state = RosterState((), str(error), {}, dict(self._totals))
-            else:
-                if before - self.living():
-                    log.info("workers gone: %s", ", ".join(sorted(before - self.living())))
-                    await self._on_loss(self.living())
             self._asked.set()
             await asyncio.sleep(HEARTBEAT_S)
 
