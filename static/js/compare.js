@@ -19,6 +19,9 @@ import { el, find } from "./dom.js";
 import { getJob, jobResult, listExperiments } from "./evaluation-api.js";
 import { ago, fieldName } from "./words.js";
 
+/** Curves are named by what tells the jobs apart if that is short, and else by letters. */
+const LONGEST_LABEL = 18;
+
 /** @param {string} id @returns {Promise<Entry>} */
 async function readEntry(id) {
   const job = await getJob(id);
@@ -74,7 +77,9 @@ function labelsOf(jobs) {
  */
 function section(experiment, entries, titles) {
   const view = new ResultView(experiment.plot, experiment.metrics);
-  const labels = entries.length > 1 ? labelsOf(entries.map(({ job }) => job)) : [""];
+  const words = entries.length > 1 ? labelsOf(entries.map(({ job }) => job)) : [""];
+  const short = words.every((label) => label.length <= LONGEST_LABEL);
+  const labels = short ? words : words.map((_, place) => letter(place));
   view.wait("None of these evaluations has numbers yet.");
   const root = el(
     "section",
@@ -94,7 +99,9 @@ function section(experiment, entries, titles) {
     el(
       "ul",
       { className: "compare-jobs" },
-      ...entries.map((entry, place) => jobItem(entry, labels[place], titles)),
+      ...entries.map((entry, place) =>
+        jobItem(entry, short ? "" : letter(place), words[place], titles),
+      ),
     ),
     view.root,
   );
@@ -102,8 +109,9 @@ function section(experiment, entries, titles) {
     root,
     draw: () =>
       view.show(
-        entries.map(({ result }, place) => ({
+        entries.map(({ job, result }, place) => ({
           label: labels[place],
+          models: job.models,
           rows: result?.rows ?? [],
           titles,
         })),
@@ -111,8 +119,13 @@ function section(experiment, entries, titles) {
   };
 }
 
-/** @param {Entry} entry @param {string} label @param {Map<string, string>} titles */
-function jobItem({ job, result }, label, titles) {
+/** A, B, … Z, then numbers. @param {number} place */
+function letter(place) {
+  return place < 26 ? String.fromCharCode(65 + place) : String(place + 1);
+}
+
+/** @param {Entry} entry @param {string} mark @param {string} label @param {Map<string, string>} titles */
+function jobItem({ job, result }, mark, label, titles) {
   const models = job.models.map((name) => titles.get(name) ?? name).join(", ");
   const missing = result === null ? " It has no numbers yet." : "";
   return el(
@@ -122,6 +135,7 @@ function jobItem({ job, result }, label, titles) {
     el(
       "span",
       {},
+      mark === "" ? null : el("b", {}, `${mark}: `),
       el("a", { href: `/evaluations/${job.id}` }, label || models),
       ` ${label ? `${models}, ` : ""}${ago(job.created_at)}.${missing}`,
     ),

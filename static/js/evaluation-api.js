@@ -37,6 +37,13 @@ export function uploadDataset(name, file, onProgress, signal) {
   return upload("/datasets", form, onProgress, signal);
 }
 
+/** @param {string} name */
+export async function deleteDataset(name) {
+  await call(`/datasets/${name.split("/").map(encodeURIComponent).join("/")}`, {
+    method: "DELETE",
+  });
+}
+
 /** @param {JobRequest} request @returns {Promise<Job>} */
 export function createJob(request) {
   return callJson("/jobs", asJson(request));
@@ -49,12 +56,15 @@ export function estimateJob(request, signal) {
 
 /**
  * The newest jobs first.
- * @param {{state?: string, experiment?: string, before?: string, limit?: number}} filter
+ * @param {{states?: string[], experiment?: string, before?: string, limit: number}} filter
  * @returns {Promise<JobList>}
  */
-export function listJobs(filter) {
-  const given = Object.entries(filter).filter(([, value]) => value !== undefined && value !== "");
-  return callJson(`/jobs?${new URLSearchParams(given.map(([name, value]) => [name, `${value}`]))}`);
+export function listJobs({ states = [], experiment = "", before = "", limit }) {
+  const query = new URLSearchParams({ limit: String(limit) });
+  for (const state of states) query.append("state", state);
+  if (experiment) query.set("experiment", experiment);
+  if (before) query.set("before", before);
+  return callJson(`/jobs?${query}`);
 }
 
 /** @param {string} id @returns {Promise<Job>} */

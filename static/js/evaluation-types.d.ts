@@ -22,11 +22,11 @@ export interface PlotSpec {
 export interface ExperimentModel { name: string; ready: boolean; supported: boolean; why: string | null }
 export interface ExperimentFacts {
   name: string; title: string; paper: string; summary: string; look_for: string;
-  needs: string[]; metrics: Record<string, string>; plot: PlotSpec; parameters: Schema; models: ExperimentModel[];
+  needs: string[]; metrics: Record<string, string>; plot: PlotSpec; incremental: boolean; parameters: Schema; models: ExperimentModel[];
 }
 export interface DatasetFacts {
-  name: string; kind: string; source: "sample" | "server"; images: number | null; classes: string[] | number | null;
-  has_labels: boolean; has_masks: boolean; fingerprint: string | null; credit?: string | null; licence?: string | null;
+  name: string; title?: string; kind: string | null; deletable?: boolean; source: "sample" | "server"; images: number | null; classes: string[] | number | null;
+  has_labels: boolean | null; has_masks: boolean | null; fingerprint: string | null; credit?: string | null; licence?: string | null;
   problem: string | null;
 }
 

@@ -42,6 +42,7 @@ class EvaluationPage {
   /** @param {Job} job @param {ExperimentFacts} experiment @param {Map<string, string>} titles */
   constructor(job, experiment, titles) {
     this.job = job;
+    this.experiment = experiment;
     this.titles = titles;
     this.progress = new JobProgress();
     this.view = new ResultView(experiment.plot, experiment.metrics);
@@ -86,14 +87,14 @@ class EvaluationPage {
     const problem = find("[data-job-problem]");
     problem.hidden = job.error === null;
     if (job.error) find("[data-job-error]").textContent = job.error.detail;
-    this.view.wait(waitingWords(job));
+    this.view.wait(waitingWords(job, this.experiment));
     this.#showRecord();
   }
 
   /** @param {Row[]} rows */
   #showRows(rows) {
     this.#rows = rows;
-    this.view.show([{ label: "", rows, titles: this.titles }]);
+    this.view.show([{ label: "", rows, models: this.job.models, titles: this.titles }]);
     for (const button of /** @type {HTMLButtonElement[]} */ (findAll("[data-save]")))
       button.disabled = rows.length === 0;
   }
@@ -151,7 +152,7 @@ class EvaluationPage {
     const sure = await confirm({
       title: "Stop this evaluation?",
       words:
-        "It stops within seconds and cannot go on from there. The same settings can be run again at any time.",
+        "What it has measured so far is kept, but it cannot go on from there; the same settings can be run again at any time.",
       yes: "Stop it",
       no: "Let it run",
     });
@@ -208,8 +209,10 @@ class EvaluationPage {
   }
 }
 
-/** @param {Job} job */
-function waitingWords(job) {
+/** @param {Job} job @param {ExperimentFacts} experiment */
+function waitingWords(job, { incremental }) {
+  if (isActive(job) && !incremental)
+    return "These numbers need every image: the figure appears at the end.";
   if (job.state === "queued") return "The figure grows here once the first images are through.";
   if (job.state === "running") return "Measuring the first images…";
   return "There is nothing to draw.";

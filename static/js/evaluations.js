@@ -7,6 +7,7 @@
  */
 import { listModels } from "./api.js";
 import { Catalogue } from "./catalogue.js";
+import { exampleCard, examplesFor } from "./components/example-jobs/example-jobs.js";
 import { JobForm } from "./components/job-form/job-form.js";
 import { JobList } from "./components/job-list/job-list.js";
 import { withKey } from "./components/key-dialog/key-dialog.js";
@@ -15,29 +16,35 @@ import { setUpThemeToggle } from "./components/theme-toggle/theme-toggle.js";
 import { el, find, findAll } from "./dom.js";
 import { createJob, getJob, listDatasets, listExperiments } from "./evaluation-api.js";
 
-/** What a first visit is offered, as far as this server can: a curve that shows the paper's point. */
-const EXAMPLES = ["patch-drop", "patch-shuffle"];
-
 class EvaluationsPage {
   /** @param {import("./components/job-form/job-form.js").Offer} offer */
   constructor(offer) {
     this.offer = offer;
     this.panel = find("[data-new-panel]");
     this.opener = find("[data-open-form]");
-    this.example = find("[data-example]");
+    this.examples = examplesFor(offer.experiments, offer.datasets);
     this.form = new JobForm(offer, (job) => location.assign(`/evaluations/${job.id}`));
     this.list = new JobList({
       titles: new Map(offer.catalogue.models.map(({ name, title }) => [name, title])),
-      onFirst: (empty) => this.#offerExample(empty),
+      onFirst: (empty) => this.#welcome(empty),
     });
     this.opener.addEventListener("click", () => this.#open(this.panel.hidden === true, true));
-    find("[data-run-example]").addEventListener("click", () => this.#runExample());
+    find("[data-example-list]").replaceChildren(
+      ...this.examples.map((example) =>
+        exampleCard(example, {
+          onRun: (request, button) => this.#run(request, button),
+          onLook: (request) => this.#look(request),
+        }),
+      ),
+    );
   }
 
   async start() {
     this.#setUpFilter();
     const again = new URLSearchParams(location.search).get("again");
-    this.form.fill(again === null ? this.#example() : requestOf(await getJob(again)));
+    this.form.fill(
+      again === null ? (this.examples[0]?.request ?? {}) : requestOf(await getJob(again)),
+    );
     this.#open(again !== null || location.hash === "#new", again !== null);
     await this.list.refresh();
   }
@@ -46,7 +53,7 @@ class EvaluationsPage {
   #open(open, focus) {
     this.panel.hidden = !open;
     this.opener.setAttribute("aria-expanded", String(open));
-    if (open && focus) find("[data-form-title]").focus();
+    if (open && focus) this.form.focus();
   }
 
   #setUpFilter() {
@@ -58,26 +65,26 @@ class EvaluationsPage {
       this.list.setFilter({ experiment: experiment.value }),
     );
     for (const radio of /** @type {HTMLInputElement[]} */ (findAll('[name="filter-state"]')))
-      radio.addEventListener("change", () => this.list.setFilter({ state: radio.value }));
-  }
-
-  /** @returns {Partial<JobRequest>} */
-  #example() {
-    const names = this.offer.experiments.map(({ name }) => name);
-    return { experiment: EXAMPLES.find((name) => names.includes(name)) ?? names[0] };
+      radio.addEventListener("change", () =>
+        this.list.setFilter({ states: radio.value.split(" ").filter(Boolean) }),
+      );
   }
 
   /** @param {boolean} empty whether nothing was evaluated here yet */
-  #offerExample(empty) {
-    this.example.hidden = !empty;
+  #welcome(empty) {
+    find("[data-examples]").hidden = !empty || this.examples.length === 0;
     find("[data-list]").hidden = empty;
+    if (empty && this.examples.length === 0) this.#open(true, false);
   }
 
-  async #runExample() {
-    const button = /** @type {HTMLButtonElement} */ (find("[data-run-example]"));
-    const request = this.form.request();
-    this.#open(true, false);
-    if (request === null) return;
+  /** @param {JobRequest} request */
+  #look(request) {
+    this.form.fill(request);
+    this.#open(true, true);
+  }
+
+  /** @param {JobRequest} request @param {HTMLButtonElement} button */
+  async #run(request, button) {
     button.disabled = true;
     try {
       const job = await withKey(() => createJob(request));

@@ -11,13 +11,16 @@
  */
 
 /**
- * Rows of one job, and the words that tell it from others ("" if it is alone).
- * @typedef {{label: string, rows: Row[], titles: Map<string, string>}} Source
+ * Rows of one job, the words that tell it from others ("" if it is alone), and its models, of which
+ * some may have no rows yet.
+ * @typedef {{label: string, rows: Row[], models: string[], titles: Map<string, string>}} Source
  * @typedef {{words: string[], points: {row: Row, x: number}[]}} Group
  */
 
 /** Colours that tell curves apart; with more curves they repeat with other dashes. */
 export const COLOURS = 8;
+/** Where the job's label stands among a curve's words. */
+const JOB_PLACE = 1;
 /** An x axis that spans this factor has a step for each doubling. */
 const DOUBLING_SPAN = 32;
 
@@ -33,10 +36,13 @@ export function chartOf(sources, plot, metric, metrics) {
   const across = acrossOf(rows, plot);
   const ticks = ticksOf(rows, across, plot.kind);
   const at = (/** @type {Row} */ row) => row.condition[across] ?? "";
-  const groups = groupsOf(sources, curveColumns(rows, plot, across), metric, (row) =>
+  const groups = groupsOf(sources, curveColumns(sources, metric, plot, across), metric, (row) =>
     ticks === null ? Number(at(row)) : ticks.indexOf(String(at(row))),
   );
-  const series = styled([...groups.values()]);
+  const models = sources.flatMap(({ models: own, titles }) =>
+    own.map((model) => titles.get(model) ?? model),
+  );
+  const series = styled([...groups.values()], [...new Set(models)]);
   const yLabel = metric === plot.metric ? plot.y_label : (metrics[metric] ?? metric);
   return {
     series,
@@ -99,15 +105,33 @@ function groupsOf(sources, columns, metric, place) {
 }
 
 /**
- * Every condition but the x axis; first those that the experiment names.
- * @param {Row[]} rows
+ * Conditions that make different curves: those that the experiment names, and of the others as many
+ * as it takes that no curve has two values at one place.
+ * @param {Source[]} sources
+ * @param {string} metric
  * @param {PlotSpec} plot
  * @param {string} across
  */
-function curveColumns(rows, plot, across) {
-  const known = new Set(rows.flatMap(({ condition }) => Object.keys(condition)));
-  const named = plot.series.filter((column) => known.has(column));
-  return [...new Set([...named, ...known])].filter((column) => column !== across);
+export function curveColumns(sources, metric, plot, across) {
+  const tables = sources.map(({ rows }) => rows.filter((row) => row.metric === metric));
+  const known = new Set(tables.flat().flatMap(({ condition }) => Object.keys(condition)));
+  const columns = plot.series.filter((column) => known.has(column) && column !== across);
+  const places = (/** @type {string[]} */ chosen) =>
+    tables.reduce((sum, rows) => {
+      const keys = rows.map((row) =>
+        JSON.stringify([row.model, ...chosen.map((column) => row.condition[column])]),
+      );
+      return sum + new Set(keys).size;
+    }, 0);
+  let told = places([across, ...columns]);
+  for (const column of known) {
+    if (column === across || columns.includes(column)) continue;
+    const more = places([across, ...columns, column]);
+    if (more === told) continue;
+    columns.push(column);
+    told = more;
+  }
+  return columns;
 }
 
 /** Whether x spans so much, from small to large, that each doubling deserves its step. @param {Map<string, Group>} groups */
@@ -128,22 +152,26 @@ function seriesWord(column, value) {
  * Colour by the first thing that differs (model, job, condition), dashes by the rest, and as title
  * only what differs.
  * @param {Group[]} groups
+ * @param {string[]} models those without rows yet too, so that no colour changes when they come
  * @returns {ChartSeries[]}
  */
-function styled(groups) {
+function styled(groups, models) {
   const width = groups[0]?.words.length ?? 0;
-  const varying = telling(groups, width);
+  const varying = telling(groups, width, models.length > 1);
   const [colouring = 0, ...dashing] = varying;
-  const colours = distinct(groups, (words) => words[colouring]);
+  const colours = colouring === 0 ? models : distinct(groups, (words) => words[colouring]);
   const dashes = distinct(groups, (words) => JSON.stringify(dashing.map((place) => words[place])));
+  /** @type {Set<string>} */
+  const published = new Set();
+  const isNew = (/** @type {ChartSeries} */ { slot, points }) => {
+    const code = JSON.stringify([slot, points.map(({ x, y }) => [x, y])]);
+    return !published.has(code) && published.add(code);
+  };
   return groups.flatMap(({ words, points }) => {
-    const colour = colours.indexOf(words[colouring]);
+    const colour = Math.max(0, colours.indexOf(words[colouring]));
     const dash = dashes.indexOf(JSON.stringify(dashing.map((place) => words[place])));
     const named = varying.length > 0 ? varying : [0];
-    const title = named
-      .map((place) => words[place])
-      .filter((word) => word !== "")
-      .join(" · ");
+    const title = titleOf(words, named);
     const style = {
       slot: (colour % COLOURS) + 1,
       dash: dash + Math.floor(colour / COLOURS),
@@ -151,7 +179,7 @@ function styled(groups) {
     const ordered = [...points].sort((a, b) => a.x - b.x);
     return [
       { key: title, title, ...style, paper: false, points: ordered.map(ownPoint) },
-      ...paperSeries(title, style, ordered),
+      ...paperSeries(title, titleOf(words, named.filter(notJob)), style, ordered).filter(isNew),
     ];
   });
 }
@@ -161,12 +189,12 @@ function styled(groups) {
  * it follows from the model, is left out.
  * @param {Group[]} groups
  * @param {number} width
+ * @param {boolean} models whether there are several models, all of them counted
  */
-function telling(groups, width) {
-  /** @type {number[]} */
-  let places = [];
-  let told = 1;
-  for (let place = 0; place < width; place++) {
+function telling(groups, width, models) {
+  let places = models ? [0] : [];
+  let told = models ? distinct(groups, (words) => words[0]).length : 1;
+  for (let place = places.length; place < width; place++) {
     const more = [...places, place];
     const parts = distinct(groups, (words) => JSON.stringify(more.map((each) => words[each])));
     if (parts.length > told) [places, told] = [more, parts.length];
@@ -179,6 +207,15 @@ function distinct(groups, of) {
   return [...new Set(groups.map(({ words }) => of(words)))];
 }
 
+/** @param {string[]} words @param {number[]} places */
+function titleOf(words, places) {
+  const said = places.map((place) => words[place]).filter((word) => word !== "");
+  return said.join(" · ") || words[0];
+}
+
+/** What a paper reports is the same for every job. @param {number} place */
+const notJob = (place) => place !== JOB_PLACE;
+
 /** @param {{row: Row, x: number}} point @returns {ChartPoint} */
 function ownPoint({ row, x }) {
   return { x, y: row.value ?? NaN, low: row.low95, high: row.high95, row };
@@ -186,12 +223,13 @@ function ownPoint({ row, x }) {
 
 /**
  * What a paper reports for the same conditions, where it does.
- * @param {string} title
+ * @param {string} title of the curve beside it
+ * @param {string} words
  * @param {{slot: number, dash: number}} style
  * @param {{row: Row, x: number}[]} points
  * @returns {ChartSeries[]}
  */
-function paperSeries(title, style, points) {
+function paperSeries(title, words, style, points) {
   const known = points.flatMap(({ row, x }) =>
     row.paper ? [{ x, y: row.paper.value, low: null, high: null, row }] : [],
   );
@@ -199,7 +237,7 @@ function paperSeries(title, style, points) {
   return [
     {
       key: `${title} (paper)`,
-      title: `${title}, as published`,
+      title: `${words}, as published`,
       ...style,
       paper: true,
       points: known,

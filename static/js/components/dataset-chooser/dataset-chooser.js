@@ -7,8 +7,9 @@
  */
 import { ApiError } from "../../api.js";
 import { el } from "../../dom.js";
-import { listDatasets, uploadDataset } from "../../evaluation-api.js";
+import { deleteDataset, listDatasets, uploadDataset } from "../../evaluation-api.js";
 import { counted, percent } from "../../words.js";
+import { confirm } from "../confirm-dialog/confirm-dialog.js";
 import { withKey } from "../key-dialog/key-dialog.js";
 
 const KINDS = /** @type {Record<string, string>} */ ({
@@ -90,20 +91,55 @@ export class DatasetChooser {
           this.#chosen = facts.name;
           this.onChange(facts.name);
         });
-        return el(
+        const label = el(
           "label",
           { className: "option" },
           input,
-          el("span", { className: "option-name" }, facts.name),
+          el("span", { className: "option-name" }, facts.title || facts.name),
           el("span", { className: "option-note" }, why ?? describe(facts)),
         );
+        return el("div", { className: "dataset-option" }, label, this.#remover(facts));
       }),
     );
   }
 
+  /** Deletes a data set that was uploaded; null for the others. @param {DatasetFacts} facts */
+  #remover({ name, deletable }) {
+    if (!deletable) return null;
+    const words = el("span", { className: "visually-hidden" }, ` the data set ${name}`);
+    const button = { type: "button", className: "button button-small" };
+    const remove = async () => {
+      const sure = await confirm({
+        title: `Delete ${name}?`,
+        words: "Its images are deleted from this server. Evaluations that used it stay.",
+        yes: "Delete it",
+        no: "Keep it",
+      });
+      if (!sure) return;
+      try {
+        await withKey(() => deleteDataset(name));
+        await this.#reload();
+      } catch (error) {
+        this.complain(explain(error));
+      }
+    };
+    return el("button", { ...button, on: { click: remove } }, "Delete", words);
+  }
+
+  /** Ask again what there is; a data set that is gone gives way to the first that suits. */
+  async #reload() {
+    this.#datasets = (await withKey(listDatasets)).datasets;
+    const experiment = this.#experiment;
+    if (experiment && !this.suits(this.#chosen, experiment)) {
+      this.#chosen = this.firstFor(experiment);
+      this.onChange(this.#chosen);
+    }
+    this.#fill();
+  }
+
   /** A data set has arrived. @param {DatasetFacts} facts */
   async #take(facts) {
-    this.#datasets = (await withKey(listDatasets)).datasets;
+    await this.#reload();
     const suits = this.#experiment && obstacle(facts, this.#experiment) === null;
     if (suits) this.#chosen = facts.name;
     this.#fill();
@@ -118,9 +154,9 @@ export class DatasetChooser {
  */
 function obstacle(facts, { needs }) {
   if (facts.problem) return facts.problem;
-  if (needs.includes("labels") && !facts.has_labels)
+  if (needs.includes("labels") && facts.has_labels === false)
     return "Has no labels, and this experiment counts right answers.";
-  if (needs.includes("masks") && !facts.has_masks)
+  if (needs.includes("masks") && facts.has_masks === false)
     return "Has no outlines of objects, and this experiment compares with them.";
   return null;
 }
@@ -129,13 +165,13 @@ function obstacle(facts, { needs }) {
 function describe(facts) {
   const classes = Array.isArray(facts.classes) ? facts.classes.length : facts.classes;
   return [
-    facts.images === null ? null : counted(facts.images, "image"),
-    classes ? `${classes} classes` : null,
-    KINDS[facts.kind] ?? facts.kind,
-    facts.source === "sample" ? "ships with the lab" : null,
-    facts.credit ?? null,
+    facts.images === null ? "not counted yet" : counted(facts.images, "image"),
+    classes ? `${classes} classes` : "",
+    KINDS[facts.kind ?? ""] ?? facts.kind,
+    facts.source === "sample" ? "ships with the lab" : "",
+    facts.credit ?? "",
   ]
-    .filter((part) => part !== null)
+    .filter((part) => part)
     .join(" · ");
 }
 

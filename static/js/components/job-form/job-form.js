@@ -22,7 +22,7 @@ import { describe } from "../status-line/status-line.js";
 import { ModelPicks } from "./model-picks.js";
 
 const ESTIMATE_DEBOUNCE_MS = 350;
-const HIGHEST_SEED = 999_999;
+const HIGHEST_SEED = Number.MAX_SAFE_INTEGER;
 
 /** @typedef {{experiments: ExperimentFacts[], datasets: DatasetFacts[], catalogue: Catalogue}} Offer */
 
@@ -40,7 +40,8 @@ export class JobForm {
     this.experiments = experiments;
     this.onCreated = onCreated;
     this.#experiment = experiments[0];
-    this.parameters = new SchemaForm(() => this.#changed());
+    const looking = new Map(catalogue.looking.map(({ name, title }) => [name, title]));
+    this.parameters = new SchemaForm(looking, () => this.#changed());
     this.models = new ModelPicks(catalogue, (names) => {
       this.#models = names;
       this.#changed();
@@ -73,6 +74,11 @@ export class JobForm {
       this.#create();
     });
     this.#listExperiments();
+  }
+
+  /** Where somebody who opens the form begins. */
+  focus() {
+    this.#radio(this.#experiment).focus();
   }
 
   /** Fill everything in, as far as it still exists. @param {Partial<JobRequest>} request */
@@ -108,8 +114,7 @@ export class JobForm {
   /** @param {ExperimentFacts} facts */
   #choose(facts) {
     this.#experiment = facts;
-    const radio = find(`input[name="experiment"][value="${CSS.escape(facts.name)}"]`);
-    /** @type {HTMLInputElement} */ (radio).checked = true;
+    this.#radio(facts).checked = true;
     find("[data-explanation]").replaceChildren(...explanation(facts));
     const able = this.models.able(facts, this.#models);
     this.#models = able.length > 0 ? able : this.models.firstFor(facts);
@@ -118,6 +123,11 @@ export class JobForm {
     this.datasets.show(facts, this.#dataset);
     this.parameters.show(facts.parameters, this.#drafts.get(facts.name) ?? {});
     this.#changed();
+  }
+
+  /** @param {ExperimentFacts} facts @returns {HTMLInputElement} */
+  #radio({ name }) {
+    return find(`input[name="experiment"][value="${CSS.escape(name)}"]`);
   }
 
   /** What the form asks for, or null while something in it makes no sense. @returns {JobRequest | null} */
@@ -146,14 +156,13 @@ export class JobForm {
 
   /** @param {Estimate} estimate */
   #showEstimate({ images, forwards, seconds, basis }) {
-    const models = counted(this.#models.length, "model");
     this.estimate.replaceChildren(
       el("b", {}, `About ${duration(seconds)}`),
       basis === "measured" ? ", as measured here before. " : ", a guess until it runs. ",
       el(
         "span",
         { className: "estimate-detail" },
-        `${counted(images, "image")}, ${models}: ${count(forwards)} forward passes.`,
+        `${counted(images / this.#models.length, "image")} × ${counted(this.#models.length, "model")}: ${count(forwards)} forward passes.`,
       ),
     );
   }

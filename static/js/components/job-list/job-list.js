@@ -37,7 +37,7 @@ export class JobList {
   #picked = new Set();
   /** @type {string | null} */
   #next = null;
-  #filter = { state: "", experiment: "" };
+  #filter = { states: /** @type {string[]} */ ([]), experiment: "" };
   #asked = 0;
   #timer = 0;
 
@@ -58,7 +58,7 @@ export class JobList {
     this.#showPicked();
   }
 
-  /** @param {{state?: string, experiment?: string}} filter */
+  /** @param {{states?: string[], experiment?: string}} filter */
   setFilter(filter) {
     this.#filter = { ...this.#filter, ...filter };
     this.#lines.clear();
@@ -109,7 +109,7 @@ export class JobList {
     });
     while (this.root.children.length > items.length) this.root.lastElementChild?.remove();
     this.root.setAttribute("aria-busy", "false");
-    const filtered = this.#filter.state !== "" || this.#filter.experiment !== "";
+    const filtered = this.#filter.states.length > 0 || this.#filter.experiment !== "";
     this.empty.hidden = items.length > 0;
     this.empty.textContent = filtered
       ? "No evaluation matches. Choose another state or experiment above."

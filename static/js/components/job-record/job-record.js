@@ -87,7 +87,11 @@ export function failedImages(failed) {
     el("li", {}, el("code", {}, path), ` ${error}`);
   const list = el(
     "ul",
-    { className: "failed-list" },
+    {
+      className: "failed-list",
+      tabIndex: 0,
+      attrs: { "aria-label": "Images that could not be read" },
+    },
     ...failed.slice(0, FAILED_AT_FIRST).map(line),
   );
   const rest = failed.slice(FAILED_AT_FIRST);

@@ -15,6 +15,7 @@ const WHISKER_PX = 4;
 const MARK_PX = 5;
 const BAR_SHARE = 0.8;
 const CROWDED_LETTERS_PX = 7;
+const TICK_PX = 34;
 
 /** @param {string} name */
 export function colour(name) {
@@ -75,7 +76,7 @@ export function chartOptions(data, { width, height, bars, hidden, onPoint }) {
       })),
     ],
     axes: axesOf(data, width),
-    plugins: [marks(data), errorBars(data, bars)],
+    plugins: [marks(data, bars), errorBars(data, bars)],
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
   };
 }
@@ -142,8 +143,8 @@ function axesOf(data, width) {
   /** @type {uPlot.Axis} */
   const across = { ...both, label: data.xLabel, size: 32 };
   const { ticks } = data;
-  if (data.doubling) {
-    const xs = [...new Set(data.series.flatMap(({ points }) => points.map(({ x }) => x)))];
+  const xs = [...new Set(data.series.flatMap(({ points }) => points.map(({ x }) => x)))];
+  if (!ticks && (data.doubling || xs.length * TICK_PX < width)) {
     across.splits = () => xs.sort((a, b) => a - b);
     across.filter = (_, splits) => splits;
     across.values = (_, splits) => splits.map((x) => String(x));
@@ -190,13 +191,14 @@ function errorBars(data, bars) {
 /**
  * The paper's numbers as hollow diamonds.
  * @param {ChartData} data
+ * @param {boolean} bars
  * @returns {uPlot.Plugin}
  */
-function marks(data) {
+function marks(data, bars) {
   return eachPoint(data, (ctx, { x, y }, series) => {
     if (!series.paper) return;
     const reach = MARK_PX * devicePixelRatio;
-    ctx.strokeStyle = colour(`--series-${series.slot}`);
+    ctx.strokeStyle = colour(bars ? "--ink" : `--series-${series.slot}`);
     ctx.fillStyle = colour("--surface");
     ctx.lineWidth = 2 * devicePixelRatio;
     ctx.beginPath();

@@ -14,6 +14,7 @@ import { ResultChart } from "../result-chart/result-chart.js";
 import { ResultTable } from "../result-table/result-table.js";
 import { onThemeChange } from "../theme-toggle/theme-toggle.js";
 
+const LONGEST_NAME = 32;
 let views = 0;
 
 export class ResultView {
@@ -92,7 +93,7 @@ export class ResultView {
           this.#metric = metric;
           this.#draw();
         });
-        return el("label", {}, radio, el("span", {}, fieldName(metric)));
+        return el("label", {}, radio, el("span", {}, metricName(metric, this.metrics[metric])));
       }),
     );
   }
@@ -103,4 +104,10 @@ export class ResultView {
     for (const part of [this.figure, this.numbers, this.meaning]) part.hidden = !filled;
     if (!filled) this.chooser.hidden = true;
   }
+}
+
+/** The name before the colon of a meaning, where it is short enough. @param {string} metric @param {string} [meaning] */
+function metricName(metric, meaning = "") {
+  const name = meaning.split(":")[0];
+  return name.length < meaning.length && name.length <= LONGEST_NAME ? name : fieldName(metric);
 }

@@ -18,6 +18,7 @@
  * @property {boolean} numeric
  * @property {boolean} whole
  * @property {Scalar[]} options
+ * @property {Map<string, string>} [titles] what options are called
  * @property {number | null} least
  * @property {number | null} most
  */

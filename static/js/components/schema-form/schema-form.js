@@ -18,19 +18,26 @@ export class SchemaForm {
   /** @type {Map<string, Field>} */
   #fields = new Map();
 
-  /** @param {() => void} onChange */
-  constructor(onChange) {
+  /** @param {Map<string, string>} models titles of those that can say where they look @param {() => void} onChange */
+  constructor(models, onChange) {
+    this.models = models;
     this.root = el("div", { className: "schema-form" });
     this.root.addEventListener("input", onChange);
   }
 
   /** @param {Schema} schema @param {Record<string, ParameterValue>} values those that are not as usual */
   show(schema, values) {
-    const parameters = parametersOf(schema);
+    const parameters = parametersOf(schema).map((one) => this.#offerModels(one));
     this.#fields = new Map(parameters.map((one) => [one.name, makeField(one)]));
     for (const { name, usual } of parameters)
       this.#fields.get(name)?.write(name in values ? values[name] : usual);
     this.root.replaceChildren(...[...this.#fields.values()].map(({ root }) => root));
+  }
+
+  /** A parameter that names a model offers those there are. @param {Parameter} parameter @returns {Parameter} */
+  #offerModels(parameter) {
+    if (parameter.kind !== "text" || !/(^|_)model$/.test(parameter.name)) return parameter;
+    return { ...parameter, kind: "choice", options: [...this.models.keys()], titles: this.models };
   }
 
   /**
@@ -96,7 +103,7 @@ function parts({ name, description }) {
   const id = `param-${name}`;
   return {
     id,
-    hint: el("p", { className: "hint", id: `${id}-hint` }, description),
+    hint: el("p", { className: "hint", id: `${id}-hint` }, ...withCode(description)),
     problem: el("p", { className: "field-problem", id: `${id}-problem`, hidden: true }),
     describing: { "aria-describedby": `${id}-hint ${id}-problem` },
   };
@@ -162,7 +169,9 @@ function selectField(parameter) {
   const select = el(
     "select",
     { id, attrs: describing },
-    ...values.map((value, place) => el("option", { value: String(place) }, optionName(value))),
+    ...values.map((value, place) =>
+      el("option", { value: String(place) }, optionName(value, parameter)),
+    ),
   );
   return {
     root: el(
@@ -176,7 +185,8 @@ function selectField(parameter) {
     problem,
     read: () => values[Number(select.value)] ?? null,
     write: (value) => {
-      select.value = String(Math.max(0, values.indexOf(/** @type {Scalar} */ (value))));
+      const place = values.indexOf(/** @type {Scalar} */ (value));
+      select.value = String(Math.max(0, place));
     },
     focus: () => select.focus(),
   };
@@ -220,7 +230,7 @@ function optionsField(parameter, type) {
       "div",
       { className: "choice-options" },
       ...inputs.map((input, place) =>
-        el("label", {}, input, el("span", {}, optionName(parameter.options[place]))),
+        el("label", {}, input, el("span", {}, optionName(parameter.options[place], parameter))),
       ),
     ),
     hint,
@@ -229,7 +239,15 @@ function optionsField(parameter, type) {
   return { field: { root, problem, focus: () => inputs[0]?.focus() }, inputs };
 }
 
-/** @param {Scalar} value */
-function optionName(value) {
-  return value === null ? "automatic" : String(value).replaceAll("_", " ");
+/** @param {Scalar} value @param {Parameter} parameter */
+function optionName(value, { titles }) {
+  if (value === null) return "automatic";
+  return titles?.get(String(value)) ?? String(value).replaceAll("_", " ");
+}
+
+/** Words with what stands between backticks as code. @param {string} description */
+function withCode(description) {
+  return description
+    .split("`")
+    .map((part, place) => (place % 2 === 1 ? el("code", {}, part) : part));
 }
