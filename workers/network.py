@@ -15,6 +15,7 @@ from torch import nn
 
 from ipvit.analyses.forward import AttentionQuery, ForwardResult
 from ipvit.models.attention_kernel import choose_attention_kernel
+from ipvit.models.cpu_layout import lay_out_for_cpu
 from ipvit.models.model_spec import ModelSpec
 from ipvit.models.precision import DTYPES, Precision, convert
 from workers.scripting import Run, without_interpreter
@@ -34,6 +35,8 @@ class Network:
         self._dtype = DTYPES[precision]
         self._module = convert(module.eval(), precision).to(self._device)
         choose_attention_kernel(self._module, spec, precision=precision, device=self._device.type)
+        if self._device.type == "cpu":
+            lay_out_for_cpu(self._module)
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
         mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
