@@ -8,10 +8,11 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ from jobs.records import JobError, Shard, ShardOutcome
 from jobs.store import JobStore
 from workers.lease_keeper import JobGone, LeaseKeeper, LeaseLost, ShuttingDown
 
-__all__ = ["EvaluationOptions", "EvaluationWorker"]
+__all__ = ["EvaluationOptions", "EvaluationWorker", "Throttle"]
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,29 @@ class EvaluationOptions:
     lease_s: float = 30.0
 
 
+class Throttle(Protocol):
+    """Leaves room for other work."""
+
+    def begin(self, model: str) -> None:
+        """A shard of this model comes next."""
+        ...
+
+    def next_batch(self, images: int) -> int:
+        """How many of `images` the next forward pass may have; may wait a little."""
+        ...
+
+
+class FullSpeed:
+    """For a worker that has its device for itself."""
+
+    def begin(self, model: str) -> None:
+        """Nothing to do."""
+
+    def next_batch(self, images: int) -> int:
+        """All of them."""
+        return images
+
+
 @dataclass(frozen=True)
 class _Opened:
     """A data set kept open between shards."""
@@ -71,8 +95,7 @@ class _Opened:
 class EvaluationWorker:
     """Works on one shard a call; keeps the last models and data set between calls.
 
-    throttle: asked before every forward pass with the images it would like; answers how many it
-        may have, and may wait a little.
+    throttle: says how many images a forward pass may have, and may wait a little.
     """
 
     def __init__(
@@ -80,12 +103,12 @@ class EvaluationWorker:
         store: JobStore,
         options: EvaluationOptions,
         *,
-        throttle: Callable[[int], int] | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.store = store
         self.options = options
         self.name = f"{platform.node()}:{os.getpid()}"
-        self._throttle = throttle or (lambda images: images)
+        self._throttle = throttle or FullSpeed()
         self._catalogue = DatasetCatalogue(options.data_dir, options.cache_dir)
         self._stopping = Event()
         self._subjects: dict[str, Subject] = {}
@@ -136,6 +159,7 @@ class EvaluationWorker:
             experiment = EXPERIMENTS[request.experiment]
             params = read_params(experiment, request.params)
             opened = self._open(shard)
+            self._throttle.begin(shard.model)
             pace = _ShardPace(keeper, self._throttle, options.batch_images)
             saliency = experiment.saliency_name(params, options.saliency_model)
             subject = self._subject(shard.model, pace, others=(saliency,))
@@ -241,13 +265,13 @@ class _ShardPace:
     """Stop when the lease says so; else as fast as the throttle lets us."""
 
     keeper: LeaseKeeper
-    throttle: Callable[[int], int]
+    throttle: Throttle
     batch_images: int
 
     def next_batch(self) -> int:
         """How many images the next forward pass may have."""
         self.keeper.check()
-        images = self.throttle(self.batch_images)
+        images = self.throttle.next_batch(self.batch_images)
         self.keeper.check()
         return images
 

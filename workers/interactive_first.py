@@ -24,7 +24,7 @@ NICE = 10
 
 
 class InteractiveFirst:
-    """A throttle for one evaluation thread, which calls it before every forward pass.
+    """The throttle of one evaluation thread.
 
     busy: whether a request is being answered now.
     threads: cores to use when nobody is, 0 for all that this process may run on.
@@ -34,10 +34,17 @@ class InteractiveFirst:
         self._busy = busy
         self._threads = threads or len(os.sched_getaffinity(0))
         self._busy_at = -CALM_AFTER_S
+        self._model: str | None = None
         self._image_s: float | None = None
         self._passed: tuple[int, float] | None = None
 
-    def __call__(self, images: int) -> int:
+    def begin(self, model: str) -> None:
+        """Forget how long another model took, and do not count the time between shards."""
+        self._passed = None
+        if model != self._model:
+            self._model, self._image_s = model, None
+
+    def next_batch(self, images: int) -> int:
         """How many of `images` the next forward pass may have."""
         self._measure()
         self._wait()
