@@ -32,7 +32,10 @@ def _packed_linear() -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
 
 
 class PackedLinear(nn.Module):
-    """A bf16 linear layer whose weight is in oneDNN's blocked layout; for inference only."""
+    """A bf16 linear layer whose weight is in oneDNN's blocked layout; for inference only.
+
+    Torch cannot copy such a weight: copies of the layer have to share it.
+    """
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
