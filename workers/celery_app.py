@@ -4,8 +4,7 @@ interactive: threads of one process in front of one `Runtime`, so that concurren
 one batch; models are loaded before the first message is taken.
 
 evaluation: prefork, one process a device. The parent loads neither torch nor a model, for a CUDA
-context does not survive a fork; each child builds its own `EvaluationWork`. A message only says
-that there is work, so it may be lost or come twice.
+context does not survive a fork; each child builds its own worker.
 """
 
 import logging
@@ -13,7 +12,6 @@ import os
 import socket
 import sys
 import warnings
-from uuid import uuid4
 
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
@@ -22,11 +20,12 @@ from wire.celery_settings import celery_settings
 from wire.messages import RequestMessage
 from wire.names import ANALYSE_TASK
 from workers.celery_options import WorkerOptions
+from workers.identity import worker_id
 
 log = logging.getLogger(__name__)
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(processName)s %(name)s: %(message)s"
-NOISY_LOGGERS = ("celery.worker.strategy", "celery.app.trace", "celery.redirected")
+NOISY_LOGGERS = ("celery.worker.strategy", "celery.app.trace", "alembic")
 
 
 def run_worker(options: WorkerOptions) -> int:
@@ -39,15 +38,13 @@ def run_worker(options: WorkerOptions) -> int:
     app.conf.update(celery_settings(options.redis_url))
     if options.queue == "interactive":
         return _serve_interactive(app, options)
-    return _work_on_jobs(app, options)
+    from workers.celery_evaluation import prepare_evaluation
+
+    prepare_evaluation(app, options)
+    return _start_consuming(app, options, "prefork")
 
 
-def worker_id(queue: str) -> str:
-    """A name no other worker has, nor had."""
-    return f"{queue}:{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-
-
-def start_consuming(app: Celery, options: WorkerOptions, pool: str) -> int:
+def _start_consuming(app: Celery, options: WorkerOptions, pool: str) -> int:
     """Take messages until SIGTERM or Ctrl-C; the exit status."""
     worker = app.Worker(
         hostname=f"{options.queue}-{os.getpid()}@{socket.gethostname()}",
@@ -113,14 +110,10 @@ def _serve_interactive(app: Celery, options: WorkerOptions) -> int:
     signals.worker_shutting_down.connect(leave, weak=False)
     work.watch_for_leavers()
     try:
-        return start_consuming(app, options, "threads")
+        return _start_consuming(app, options, "threads")
     finally:
         presence.end()
         runtime.close()
-
-
-def _work_on_jobs(app: Celery, options: WorkerOptions) -> int:
-    return start_consuming(app, options, "prefork")
 
 
 def _log_to_stderr(level: str) -> None:

@@ -1,5 +1,6 @@
 """What a worker process is started with. Torch-free: a Celery parent reads it too."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,11 @@ class WorkerOptions:
     max_wait_ms: float
     max_queue: int
     image_limits: ImageLimits
+    database_url: str = field(repr=False)
+    data_dir: Path
+    decode_cache_bytes: int
+    evaluation_batch: int
+    lease_s: float
     concurrency: int = 0
     log_level: str = "info"
 
@@ -45,3 +51,9 @@ class WorkerOptions:
         if self.concurrency:
             return self.concurrency
         return 1 if self.queue == "evaluation" else max(MIN_THREADS, self.max_batch)
+
+    @property
+    def threads_a_process(self) -> int:
+        """Cores for each process of an evaluation worker."""
+        cores = self.threads or len(os.sched_getaffinity(0))
+        return max(1, cores // self.processes_or_threads)

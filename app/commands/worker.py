@@ -50,6 +50,11 @@ def worker(
         image_limits=ImageLimits(
             max_bytes=settings.max_image_bytes, max_pixels=settings.max_pixels
         ),
+        database_url=settings.database_url,
+        data_dir=settings.data_dir,
+        decode_cache_bytes=settings.decode_cache_bytes,
+        evaluation_batch=settings.evaluation_batch,
+        lease_s=settings.lease_s,
         concurrency=concurrency,
         log_level=settings.log_level,
     )
