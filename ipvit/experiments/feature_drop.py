@@ -1,10 +1,15 @@
 """Accuracy when part of the features inside a network is lost (Naseer et al. 2021, App. C).
 
-Patch tokens are zeroed at the input of a vision transformer's block, spatial positions in a map
-that enters a convolutional network's layer or, last, its pooling. The semantics and the deviations
-stand in `ipvit.perturbations.feature_drop`. The pocket CNN's three stages stand for ResNet50's four
-layers; its fourth site is the map before the pooling, which takes the maximum where ResNet50's
-takes the mean.
+At the input of a vision transformer's block ⌊rate · tokens⌋ of the patch tokens are set to zero,
+where the tokens count the class token, which itself is never dropped. In a convolutional network
+it is ⌊rate · H · W⌋ positions, in all channels, of the map that enters a layer or, as the last
+site, the pooling. The pocket CNN's three stages stand for ResNet50's four layers; its fourth site
+is the map before the pooling, which takes the maximum where ResNet50's takes the mean. Blocks
+count from 0 and layers from 1, as in the paper's tables.
+
+Deviations: the original draws one mask for each batch; run r of ours draws for each image, from
+seed + r, its path and the site, one order for all rates. In convolutional networks the original
+keeps each position with probability 1 - rate; ours drops an exact count.
 """
 
 from collections.abc import Sequence
@@ -176,7 +181,7 @@ SPEC = Experiment(
         kind="line",
         x="rate",
         x_label="share of features dropped",
-        y_label="top-1 accuracy in %",
+        y_label="top-1 accuracy (%)",
         metric="top1",
         series=("site",),
     ),
