@@ -29,12 +29,12 @@ def read_params(experiment: Experiment, values: JsonObject) -> ExperimentParams:
         return experiment.parameters.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        name = str(first["loc"][0]) if first["loc"] else ""
         message = str(first["msg"]).removeprefix("Value error, ")
         raise InvalidInput(
-            f"expected another value of {place or 'the parameters'}: {message}; "
+            f"expected another value of {name or 'the parameters'}: {message}; "
             f"got {first['input']!r}",
-            field=f"params.{place}" if place else "params",
+            field=f"params.{name}" if name else "params",
         ) from error
 
 
