@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 
 from app.factory import create_app
+from app.server import Server
 from app.settings import POCKET_MODELS, Settings
 from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.preprocessing import IMAGENET_224, POCKET_32, Preprocessing
@@ -107,7 +108,7 @@ def wait_until_ready(get: "httpx.Client | TestClient") -> None:
 def serving(app: FastAPI) -> Iterator[str]:
     """Serve `app` by uvicorn on a free port of this machine; the URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    server = Server(app, uvicorn.Config(app, log_level="warning"))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,8 +1,11 @@
 """`ipvit serve`: the whole product in one process."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
+
+STARTUP_FAILED = 3
 
 
 def serve(
@@ -15,17 +18,24 @@ def serve(
     import uvicorn
 
     from app.factory import create_app
+    from app.server import Server
     from app.settings import Settings
 
     given = {"host": host, "port": port}
     settings = Settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_level=settings.log_level,
         access_log=False,
         server_header=False,
     )
+    server = Server(app, config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILED)
