@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ipvit.experiments.pace import Pace, SteadyPace, Stopped
 from ipvit.models.attention_kernel import choose_attention_kernel
+from ipvit.models.cpu_layout import lay_out_for_cpu
 from ipvit.models.loading import build_model, load_model
 from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.models.precision import DTYPES, Precision, choose_precision, convert
@@ -49,6 +50,8 @@ class Subject:
         self.pace: Pace = pace or SteadyPace()
         self.module = convert(module.eval(), precision).to(self.device)
         choose_attention_kernel(self.module, spec, precision=precision, device=self.device.type)
+        if self.device.type == "cpu":
+            lay_out_for_cpu(self.module)
         # (x / 255 - mean) / std is one multiply-add.
         mean = torch.tensor(spec.preprocessing.mean, device=self.device).view(1, 3, 1, 1)
         std = torch.tensor(spec.preprocessing.std, device=self.device).view(1, 3, 1, 1)
