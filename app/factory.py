@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 import ipvit
 from app.backends import create_backend
 from app.catalogue import Catalogue, known_models
+from app.dataset_desk import DatasetDesk
 from app.error_handlers import install_problem_handlers
 from app.evaluations import Evaluations
 from app.metrics import Measure, Metrics
@@ -27,6 +28,7 @@ from app.openapi import describe_api
 from app.picture_budget import PictureBudget
 from app.routes import (
     attention,
+    datasets,
     docs,
     experiments,
     health,
@@ -54,6 +56,7 @@ API_ROUTES = (
     segment,
     models,
     experiments,
+    datasets,
     jobs,
     health,
     problems,
@@ -93,7 +96,7 @@ def create_app(
     metrics = Metrics()
     metrics.watch_backend(backend.stats)
     catalogue = Catalogue(settings, specs)
-    datasets = DatasetCatalogue(settings.data_dir, settings.cache)
+    dataset_catalogue = DatasetCatalogue(settings.data_dir, settings.cache)
     store = JobStore(settings.database_url)
     services = Services(
         settings,
@@ -101,8 +104,9 @@ def create_app(
         backend,
         metrics,
         PictureBudget(settings.max_pictures),
-        datasets,
-        Evaluations(settings, catalogue, backend, datasets, store),
+        dataset_catalogue,
+        DatasetDesk(settings, dataset_catalogue),
+        Evaluations(settings, catalogue, backend, dataset_catalogue, store),
     )
     app = FastAPI(
         title="IPViT Lab",
@@ -135,6 +139,8 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
             max_bytes=settings.max_body_bytes,
             max_held_bytes=settings.max_upload_bytes,
             timeout_s=settings.transfer_timeout_s,
+            # The form around the zip takes a few hundred bytes.
+            streamed={"/datasets": settings.max_dataset_bytes + 64 * 1024},
         ),
     ]
 
@@ -155,10 +161,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start the backend, which loads models beside the server, and end with it."""
     services: Services = app.state.services
     await services.backend.start()
+    services.dataset_desk.start()
     services.evaluations.start()
     try:
         yield
     finally:
         services.closing.set()
+        await asyncio.to_thread(services.dataset_desk.close)
         await asyncio.to_thread(services.evaluations.close)
         await services.backend.close()

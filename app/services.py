@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.backends import Backend
 from app.catalogue import Catalogue
+from app.dataset_desk import DatasetDesk
 from app.evaluations import Evaluations
 from app.metrics import Metrics
 from app.picture_budget import PictureBudget
@@ -22,6 +23,7 @@ class Services:
     metrics: Metrics
     picture_budget: PictureBudget
     datasets: DatasetCatalogue
+    dataset_desk: DatasetDesk
     evaluations: Evaluations
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server begins to end, so that streams that would go on for hours end too."""

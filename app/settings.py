@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         Path("~/.local/share/ipvit/datasets"),
         description="Folder of data sets, one folder each; uploads are put there.",
     )
+    max_dataset_bytes: int = Field(
+        5 * 10**9,
+        ge=1,
+        description="Largest zip of an uploaded data set, and what it may unpack to (bytes).",
+    )
     decode_cache_bytes: int = Field(
         20 * 10**9,
         ge=0,

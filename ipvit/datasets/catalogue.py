@@ -1,6 +1,8 @@
 """Which data sets there are: those that ship, then those under the server's data folder."""
 
 import logging
+import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +80,8 @@ class DatasetCatalogue:
     def __init__(self, data_dir: Path, cache_dir: Path) -> None:
         self.data_dir = data_dir
         self.cache_dir = cache_dir
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._problems: dict[str, str] = {}
 
     def list(self) -> tuple[DatasetInfo, ...]:
         """Every data set as it was last indexed; samples, which are small, are always indexed."""
@@ -99,7 +103,15 @@ class DatasetCatalogue:
         place = self._place(name)
         if place.layout is None:
             raise InvalidDataset(f"data set {name!r}: {place.problem}")
-        return open_index(place.name, place.layout, self.cache_dir, progress)
+        # Whoever asks while it is being indexed waits for that index.
+        with self._locks[name]:
+            try:
+                dataset = open_index(place.name, place.layout, self.cache_dir, progress)
+            except InvalidDataset as error:
+                self._problems[name] = str(error)
+                raise InvalidDataset(f"data set {name!r}: {error}") from error
+            self._problems.pop(name, None)
+            return dataset
 
     def folder_of(self, name: str) -> Path:
         """The folder that a data set's files came in, wrapping folders included.
@@ -134,6 +146,8 @@ class DatasetCatalogue:
         try:
             if place.layout is None:
                 raise InvalidDataset(str(place.problem))
+            if place.name in self._problems:
+                raise InvalidDataset(self._problems[place.name])
             about = _about(place)
             dataset = (
                 open_index(place.name, place.layout, self.cache_dir)

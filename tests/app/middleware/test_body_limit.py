@@ -37,7 +37,10 @@ def limited(app: ASGIApp = read_all, *, held: int = 1000, timeout_s: float = 10)
 
 
 async def call(
-    limit: BodyLimit, receive: Source, content_length: str | None = None
+    limit: BodyLimit,
+    receive: Source,
+    content_length: str | None = None,
+    path: str = "/predict",
 ) -> tuple[int, Any]:
     sent: list[Message] = []
 
@@ -45,7 +48,8 @@ async def call(
         sent.append(message)
 
     headers = [] if content_length is None else [(b"content-length", content_length.encode())]
-    await limit({"type": "http", "headers": headers, "method": "POST"}, receive, send)
+    scope = {"type": "http", "headers": headers, "method": "POST", "path": path}
+    await limit(scope, receive, send)
     return sent[0]["status"], json.loads(b"".join(part.get("body", b"") for part in sent[1:]))
 
 
