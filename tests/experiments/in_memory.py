@@ -92,6 +92,7 @@ def evaluate(
     cuts: Sequence[int] = (),
     batch_images: int = 4,
     seed: int = 0,
+    labels_map: npt.NDArray[np.int64] | None = None,
 ) -> tuple[list[RangeOutcome], list[Row]]:
     """Evaluate the ranges between `cuts`, and the rows of all of them together."""
     evaluation = Evaluation(subject.spec, subject, lambda name: subject, None, seed)
@@ -105,7 +106,7 @@ def evaluate(
             stop,
             evaluation=evaluation,
             pixels=Prepared(),
-            labels_map=np.arange(10),
+            labels_map=np.arange(10) if labels_map is None else labels_map,
             batch_images=batch_images,
         )
         for start, stop in pairwise(bounds)
