@@ -26,7 +26,7 @@ export interface ExperimentFacts {
 }
 export interface DatasetFacts {
   name: string; title?: string; kind: string | null; deletable?: boolean; source: "sample" | "server"; images: number | null; classes: string[] | number | null;
-  has_labels: boolean | null; has_masks: boolean | null; fingerprint: string | null; credit?: string | null; licence?: string | null;
+  has_labels: boolean | null; has_masks: boolean | null; fingerprint: string | null; description?: string; credit?: string; licence?: string;
   problem: string | null;
 }
 

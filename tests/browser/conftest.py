@@ -46,7 +46,12 @@ def _ready_pocket_models() -> list[str]:
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the product, loaded and warmed."""
     port = _free_port()
-    environment = os.environ | {"IPVIT_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    home = tmp_path_factory.mktemp("home")
+    environment = os.environ | {
+        "IPVIT_CACHE": str(home / "cache"),
+        "IPVIT_DATA_DIR": str(home / "datasets"),
+        "IPVIT_DATABASE_URL": f"sqlite:///{home / 'jobs.sqlite3'}",
+    }
     environment.setdefault("IPVIT_MODELS", ",".join(_ready_pocket_models()))
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.factory:create_app"]
     log_path = tmp_path_factory.mktemp("server") / "log.txt"

@@ -33,7 +33,10 @@ class _InlineFinder(HTMLParser):
                 self.found.append(f"{tag} loads {given[name]}")
 
 
-@pytest.mark.parametrize("path", ["/", "/model-cards"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/model-cards", "/evaluations", "/evaluations/compare", "/evaluations/some-job"],
+)
 def test_a_page_has_nothing_inline_and_loads_nothing_from_elsewhere(
     server_url: str, path: str
 ) -> None:

@@ -5,12 +5,12 @@
  * @typedef {import("../../evaluation-types.js").DatasetFacts} DatasetFacts
  * @typedef {import("../../evaluation-types.js").ExperimentFacts} ExperimentFacts
  */
-import { ApiError } from "../../api.js";
 import { el } from "../../dom.js";
-import { deleteDataset, listDatasets, uploadDataset } from "../../evaluation-api.js";
-import { counted, percent } from "../../words.js";
+import { deleteDataset, listDatasets } from "../../evaluation-api.js";
+import { counted } from "../../words.js";
 import { confirm } from "../confirm-dialog/confirm-dialog.js";
 import { withKey } from "../key-dialog/key-dialog.js";
+import { DatasetUpload, explain } from "./dataset-upload.js";
 
 const KINDS = /** @type {Record<string, string>} */ ({
   folder: "a folder for each class",
@@ -29,6 +29,7 @@ export class DatasetChooser {
   constructor(onChange) {
     this.onChange = onChange;
     this.list = el("div", { className: "dataset-options" });
+    this.about = el("p", { className: "hint dataset-about" });
     this.problem = el("p", { className: "field-problem", hidden: true });
     this.upload = new DatasetUpload((facts) => this.#take(facts));
     this.root = el(
@@ -36,6 +37,7 @@ export class DatasetChooser {
       { className: "form-part" },
       el("legend", { className: "form-part-title" }, "Data set"),
       this.list,
+      this.about,
       this.problem,
       this.upload.root,
     );
@@ -77,6 +79,7 @@ export class DatasetChooser {
   #fill() {
     const experiment = this.#experiment;
     if (!experiment) return;
+    this.#describeChosen();
     this.list.replaceChildren(
       ...this.#datasets.map((facts) => {
         const why = obstacle(facts, experiment);
@@ -89,6 +92,7 @@ export class DatasetChooser {
         });
         input.addEventListener("change", () => {
           this.#chosen = facts.name;
+          this.#describeChosen();
           this.onChange(facts.name);
         });
         const label = el(
@@ -101,6 +105,15 @@ export class DatasetChooser {
         return el("div", { className: "dataset-option" }, label, this.#remover(facts));
       }),
     );
+  }
+
+  /** What the chosen one is and whom to thank for it. */
+  #describeChosen() {
+    const facts = this.#datasets.find(({ name }) => name === this.#chosen);
+    const { description = "", credit = "", licence = "" } = facts ?? {};
+    this.about.textContent = [description, credit, licence && `Licence: ${licence}.`]
+      .filter((part) => part)
+      .join(" ");
   }
 
   /** Deletes a data set that was uploaded; null for the others. @param {DatasetFacts} facts */
@@ -169,118 +182,7 @@ function describe(facts) {
     classes ? `${classes} classes` : "",
     KINDS[facts.kind ?? ""] ?? facts.kind,
     facts.source === "sample" ? "ships with the lab" : "",
-    facts.credit ?? "",
   ]
     .filter((part) => part)
     .join(" · ");
-}
-
-/** Sends a zip and says how far it has come. */
-class DatasetUpload {
-  /** @type {AbortController | null} */
-  #sending = null;
-
-  /** @param {(facts: DatasetFacts) => void} onDone */
-  constructor(onDone) {
-    this.onDone = onDone;
-    this.file = el("input", { type: "file", id: "upload-file", accept: ".zip,application/zip" });
-    this.name = el("input", { type: "text", id: "upload-name", autocomplete: "off" });
-    this.send = el("button", { type: "button", className: "button button-small" }, "Upload");
-    this.bar = el("progress", { max: 1, value: 0, attrs: { "aria-label": "Upload" } });
-    this.bar.hidden = true;
-    this.words = el("p", { className: "upload-words", attrs: { role: "status" } });
-    this.file.addEventListener("change", () => this.#propose());
-    this.send.addEventListener("click", () => (this.#sending ? this.#sending.abort() : this.#go()));
-    for (const input of [this.name, this.file])
-      input.addEventListener("input", (event) => event.stopPropagation());
-    this.root = el(
-      "details",
-      { className: "upload" },
-      el("summary", {}, "Use images of your own"),
-      el(
-        "p",
-        { className: "hint" },
-        "A zip with a folder of images for each class, or images beside a labels.csv (columns " +
-          "file and label), or the PASCAL VOC layout with outlines. Up to 10,000 images of 20 MB, 5 GB " +
-          "together, unless this server was set otherwise. It stays on this server until deleted.",
-      ),
-      el(
-        "div",
-        { className: "control-row" },
-        el(
-          "div",
-          { className: "field" },
-          el("label", { htmlFor: "upload-file" }, "Zip file"),
-          this.file,
-        ),
-        el(
-          "div",
-          { className: "field" },
-          el("label", { htmlFor: "upload-name" }, "Name"),
-          this.name,
-        ),
-        this.send,
-      ),
-      this.bar,
-      this.words,
-    );
-  }
-
-  /** A name made from the file's, unless one was given. */
-  #propose() {
-    const file = this.file.files?.[0];
-    if (!file || this.name.value !== "") return;
-    this.name.value = file.name
-      .replace(/\.zip$/i, "")
-      .toLowerCase()
-      .replace(/[^a-z0-9_-]+/g, "-")
-      .replace(/^-+|-+$/g, "");
-  }
-
-  async #go() {
-    const file = this.file.files?.[0];
-    const name = this.name.value.trim();
-    if (!file || name === "") {
-      this.#say(file ? "Give it a name first." : "Choose a zip file first.", true);
-      (file ? this.name : this.file).focus();
-      return;
-    }
-    const sending = (this.#sending = new AbortController());
-    this.send.textContent = "Stop";
-    this.bar.hidden = false;
-    try {
-      const facts = await withKey(() =>
-        uploadDataset(name, file, (share) => this.#progress(share), sending.signal),
-      );
-      this.file.value = "";
-      this.name.value = "";
-      const images = facts.images === null ? "" : `: ${counted(facts.images, "image")}`;
-      this.#say(`${facts.name} is here${images}.`, false);
-      this.onDone(facts);
-    } catch (error) {
-      this.#say(sending.signal.aborted ? "Stopped." : explain(error), !sending.signal.aborted);
-    } finally {
-      this.#sending = null;
-      this.send.textContent = "Upload";
-      this.bar.hidden = true;
-    }
-  }
-
-  /** @param {number} share */
-  #progress(share) {
-    this.bar.value = share;
-    this.#say(share < 1 ? `${percent(share)} sent` : "Sent; the server unpacks it…", false);
-  }
-
-  /** @param {string} words @param {boolean} bad */
-  #say(words, bad) {
-    this.words.textContent = words;
-    this.words.classList.toggle("field-problem", bad);
-  }
-}
-
-/** @param {unknown} error */
-function explain(error) {
-  if (error instanceof ApiError) return `${error.title}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
 }
