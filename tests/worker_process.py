@@ -13,11 +13,14 @@ MAIN = "from app.cli import main; main()"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def wait_until(true: Callable[[], object], why: str, timeout_s: float = WAIT_S) -> None:
+def wait_until(
+    true: Callable[[], object], why: str | Callable[[], str], timeout_s: float = WAIT_S
+) -> None:
     """Return once `true()` is; fail with `why` if it never is."""
     end = monotonic() + timeout_s
     while not true():
-        assert monotonic() < end, f"not in {timeout_s} s: {why}"
+        told = why() if callable(why) and monotonic() >= end else why
+        assert monotonic() < end, f"not in {timeout_s} s: {told}"
         sleep(0.02)
 
 
@@ -53,14 +56,23 @@ class WorkerProcess:
         """What it has said."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    def said(self, words: str) -> int:
+        """How often the log holds `words`; fails if the worker has ended."""
+        assert self._process.poll() is None, self.log()
+        return self.log().count(words)
+
     def wait_for(self, words: str) -> None:
         """Return once the log holds `words`."""
+        wait_until(lambda: self.said(words), f"{words!r} in the log of the worker")
 
-        def said() -> bool:
-            assert self._process.poll() is None or words in self.log(), self.log()
-            return words in self.log()
+    def lives(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
 
-        wait_until(said, f"{words!r} in the log of the worker")
+    def has_torch(self) -> list[bool]:
+        """Whether PyTorch is loaded in the parent, and in each of its processes."""
+        maps = (Path(f"/proc/{pid}/maps").read_text() for pid in (self.pid, *self.children()))
+        return ["libtorch" in loaded for loaded in maps]
 
     def children(self) -> list[int]:
         """Ids of its processes."""
