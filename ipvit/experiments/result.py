@@ -124,7 +124,7 @@ def build_result(
         "params": params.model_dump(mode="json"),
         "seed": seed,
         "dataset": asdict(dataset),
-        "models": [_model(record) for record in models],
+        "models": [_model(experiment, params, record) for record in models],
         "versions": dict(versions or package_versions()),
         "rows": [row for record in models for row in model_rows(experiment, params, record)],
         "failed": _distinct(failed),
@@ -143,12 +143,14 @@ def build_result(
     }
 
 
-def _model(record: ModelRecord) -> Json:
+def _model(experiment: Experiment, params: ExperimentParams, record: ModelRecord) -> Json:
+    # What the experiment reads, which is not always the model's usual input.
+    views = experiment.preprocessings(params, record.spec, None)
     return {
         "name": record.spec.name,
         "title": record.spec.title,
         "weights_sha256": record.weights_sha256,
-        "preprocessing": record.spec.preprocessing.describe(),
+        "preprocessing": "; ".join(view.describe() for view in views),
         "precision": record.precision,
         "device": record.device,
         "images": record.images,

@@ -118,9 +118,9 @@ def test_one_clean_pass_serves_all_sites() -> None:
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"rates": [1.5]}, "params.rates.0"),
-        ({"blocks": [-1]}, "params.blocks.0"),
-        ({"layers": [0]}, "params.layers.0"),
+        ({"rates": [1.5]}, "params.rates"),
+        ({"blocks": [-1]}, "params.blocks"),
+        ({"layers": [0]}, "params.layers"),
         ({"rates": []}, "params.rates"),
         ({"rates": [0.5, 0.5]}, "params.rates"),
         ({"runs": 0}, "params.runs"),

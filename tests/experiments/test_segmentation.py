@@ -5,6 +5,7 @@ import torch
 from ipvit.attention.capture import AttentionCapture
 from ipvit.errors import InvalidInput
 from ipvit.experiments.experiment import Row
+from ipvit.experiments.result import DatasetRecord, ModelRecord, build_result
 from ipvit.experiments.segmentation import SPEC, SegmentationParams, score_attention, view
 from ipvit.experiments.subject import Subject
 from ipvit.models.input_size import input_size
@@ -153,6 +154,22 @@ def test_the_network_is_as_before(images: MemorySet, tiny_vit: Subject) -> None:
     evaluate(SPEC, PARAMS, tiny_vit, images)
     assert np.array_equal(tiny_vit.logits(pixels), before)
     assert not any(part._forward_hooks for part in tiny_vit.module.modules())
+
+
+def test_a_result_names_the_view_that_was_read(images: MemorySet, tiny_vit: Subject) -> None:
+    outcomes, _ = evaluate(SPEC, PARAMS, tiny_vit, images)
+    record = ModelRecord(TINY, "0" * 64, "fp32", "cpu", 23, 1.0, outcomes[0].partial.sums)
+    result = build_result(
+        SPEC,
+        PARAMS,
+        seed=0,
+        dataset=DatasetRecord.of(images),
+        models=[record],
+        failed=[],
+        seconds=1.0,
+    )
+    assert result["models"][0]["preprocessing"].startswith("resize to 72x72 px (bilinear")
+    assert {row["images"] for row in result["rows"]} == {22}
 
 
 def test_tokens_are_those_the_model_has() -> None:
