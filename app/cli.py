@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from app.commands import analyse, evaluate, models, serve, stylize, train, worker
+from app.commands import analyse, evaluate, jobs, models, serve, stylize, train, worker
 from ipvit.errors import IPViTError
 
 app = typer.Typer(
@@ -20,7 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 models_app = typer.Typer(help="The models: what exists, what is ready.", no_args_is_help=True)
+jobs_app = typer.Typer(help="Evaluations on a service: submit, watch, fetch.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+app.add_typer(jobs_app, name="jobs")
 
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
@@ -32,6 +34,11 @@ app.command("segment")(analyse.segment)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("stylize")(stylize.stylize)
+jobs_app.command("submit")(jobs.submit)
+jobs_app.command("list")(jobs.list_jobs)
+jobs_app.command("watch")(jobs.watch)
+jobs_app.command("cancel")(jobs.cancel)
+jobs_app.command("result")(jobs.result)
 models_app.command("list")(models.list_models)
 models_app.command("pull")(models.pull)
 
