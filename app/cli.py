@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from app.commands import analyse, evaluate, jobs, models, serve, stylize, train, worker
+from app.commands import analyse, datasets, evaluate, jobs, models, serve, stylize, train, worker
 from ipvit.errors import IPViTError
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models: what exists, what is ready.", no_args_is_help=True)
 jobs_app = typer.Typer(help="Evaluations on a service: submit, watch, fetch.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
+datasets_app = typer.Typer(help="The data sets: what exists, add your own.", no_args_is_help=True)
+app.add_typer(datasets_app, name="datasets")
 app.add_typer(jobs_app, name="jobs")
 
 app.command("serve")(serve.serve)
@@ -41,6 +43,9 @@ jobs_app.command("cancel")(jobs.cancel)
 jobs_app.command("result")(jobs.result)
 models_app.command("list")(models.list_models)
 models_app.command("pull")(models.pull)
+datasets_app.command("list")(datasets.list_datasets)
+datasets_app.command("add")(datasets.add)
+datasets_app.command("check")(datasets.check)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ipvit.datasets.dataset import Dataset, DatasetKind
+from ipvit.datasets.dataset import DatasetKind
 from ipvit.datasets.index import IndexedDataset, known_index, open_index
 from ipvit.datasets.index_build import Progress
 from ipvit.datasets.layouts import Layout, find_layouts
@@ -180,7 +180,7 @@ class DatasetCatalogue:
         )
 
 
-def open_path(path: Path, cache_dir: Path, progress: Progress | None = None) -> Dataset:
+def open_path(path: Path, cache_dir: Path, progress: Progress | None = None) -> IndexedDataset:
     """The data set in a folder, as the command line's `--data DIR` names it.
 
     Raises InvalidDataset if there is none, or several splits of which one must be named.

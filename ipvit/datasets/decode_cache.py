@@ -27,13 +27,13 @@ from ipvit.errors import InvalidInput
 from ipvit.images import ImageLimits, decode_image
 from ipvit.preprocessing import Preprocessing, prepare
 
-__all__ = ["DEFAULT_CACHE_BYTES", "PixelStore", "Pixels", "chunk_images"]
+__all__ = ["DATASET_LIMITS", "DEFAULT_CACHE_BYTES", "PixelStore", "Pixels", "chunk_images"]
 
 DEFAULT_CACHE_BYTES = 20 * 10**9
 
 _CHUNK_BYTES = 8 * 2**20
 _MOST_IMAGES = 1024
-_LIMITS = ImageLimits(max_bytes=100 * 2**20)
+DATASET_LIMITS = ImageLimits(max_bytes=100 * 2**20)
 """Wider than a request's: whoever may read the folder put the files there."""
 
 
@@ -148,7 +148,7 @@ class PixelStore:
     ) -> Exception | None:
         try:
             data = (self.dataset.root / entry.path).read_bytes()
-            room[...] = prepare(decode_image(data, _LIMITS).image, preprocessing)
+            room[...] = prepare(decode_image(data, DATASET_LIMITS).image, preprocessing)
         except (InvalidInput, OSError) as error:
             return error
         return None
