@@ -1,6 +1,7 @@
 """Real workers, as `ipvit worker` starts them, which a test may freeze and kill."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -73,6 +74,12 @@ class WorkerProcess:
         """Whether PyTorch is loaded in the parent, and in each of its processes."""
         maps = (Path(f"/proc/{pid}/maps").read_text() for pid in (self.pid, *self.children()))
         return ["libtorch" in loaded for loaded in maps]
+
+    def limit_files(self, size_bytes: int) -> None:
+        """Let its processes write no larger files, as if the disk were full; -1: let them again."""
+        for child in self.children():
+            hard = resource.prlimit(child, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(child, resource.RLIMIT_FSIZE, (size_bytes, hard))
 
     def children(self) -> list[int]:
         """Ids of its processes."""

@@ -41,19 +41,19 @@ def environment(settings: Settings) -> Mapping[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """For the tests of one module."""
+    """For all tests of analyses."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start_worker(
     redis_server: RedisServer, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartWorker]:
-    """Start interactive workers; they end with the module."""
+    """Start interactive workers; they end with the session."""
     started: list[WorkerProcess] = []
     folder = tmp_path_factory.mktemp("workers")
 
@@ -68,7 +68,7 @@ def start_worker(
         worker.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worker(start_worker: StartWorker) -> WorkerProcess:
     """One that is ready."""
     started = start_worker()

@@ -1,6 +1,7 @@
 """Evaluation jobs on real workers: the same numbers everywhere, and nothing is ever lost."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from time import monotonic
@@ -56,6 +57,17 @@ def test_one_process_gives_the_numbers_of_the_command_line(cluster: Cluster, exp
     result = cluster.result(cluster.submit())
     assert numbers(result) == expected
     assert [entry["path"] for entry in result["failed"]] == [BROKEN]
+
+
+def test_a_disk_that_is_full_costs_time_only(cluster: Cluster, expected: Any) -> None:
+    worker = cluster.worker()
+    shutil.rmtree(cluster.folder / "cache" / "decoded")
+    worker.limit_files(50_000)
+    try:
+        assert numbers(cluster.result(cluster.submit())) == expected
+    finally:
+        worker.limit_files(-1)
+    assert "decoded images are not kept" in worker.log()
 
 
 def test_redis_service_and_database_come_and_go(cluster: Cluster, expected: Any) -> None:
