@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ipvit.errors import CaptureMismatch
+from ipvit.models.cpu_layout import PackedLinear
 
 __all__ = ["FinalFeatures"]
 
@@ -32,7 +33,9 @@ class FinalFeatures:
     def __enter__(self) -> Self:
         self._seen = False
         if self._token is None:
-            linear = [part for part in self._model.modules() if isinstance(part, nn.Linear)]
+            linear = [
+                part for part in self._model.modules() if isinstance(part, nn.Linear | PackedLinear)
+            ]
             if not linear:
                 raise CaptureMismatch(
                     f"expected a network with a linear classifier, got {type(self._model).__name__}"

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from ipvit.errors import CaptureMismatch
+from ipvit.models.cpu_layout import lay_out_for_cpu
 from ipvit.models.final_features import FinalFeatures
 from ipvit.models.loading import build_model
 from ipvit.models.specs import MODELS
@@ -33,6 +34,19 @@ def test_the_features_feed_the_classifier(name: str) -> None:
         classifier = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
         scale = 9 if name == "pocket_cnn" else 1
         assert torch.allclose(classifier(seen.features) / scale, logits, atol=1e-5)
+
+
+def test_layers_packed_for_the_cpu_are_linear_too() -> None:
+    spec = replace(MODELS["pocket_cnn"], weights=RANDOM)
+    exact, packed = build_model(spec).eval(), build_model(spec).eval()
+    lay_out_for_cpu(packed.to(torch.bfloat16))
+    images = IMAGES[..., :32, :32]
+    with torch.inference_mode(), FinalFeatures(packed, token=None) as seen:
+        packed(images.to(torch.bfloat16))
+    with torch.inference_mode(), FinalFeatures(exact, token=None) as expected:
+        exact(images)
+    assert seen.features.shape == (2, 256)
+    assert torch.allclose(seen.features.float(), expected.features, rtol=0.1, atol=0.05)
 
 
 def test_hooks_are_released_and_logits_unchanged() -> None:
