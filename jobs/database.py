@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, extract, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -82,7 +88,8 @@ class Database:
             except (OperationalError, InterfaceError, PoolTimeout) as error:
                 failure: Exception = error
             except DBAPIError as error:
-                if not error.connection_invalidated:
+                # SQLite calls a damaged file by the general name.
+                if not error.connection_invalidated and type(error) is not DatabaseError:
                     raise
                 failure = error
             if time.monotonic() + pause_s > give_up_at:

@@ -206,7 +206,7 @@ def test_cancel_stops_a_worker_in_the_middle_of_a_shard(
 def test_a_worker_whose_shard_was_taken_over_lets_it_go(
     store: JobStore, options: EvaluationOptions, submit: Callable[..., Job]
 ) -> None:
-    job, held = submit(IMAGES), Held()
+    job, held = submit(IMAGES, params={}, experiment="placement"), Held()
     slow = EvaluationWorker(store, replace(options, lease_s=0.0), throttle=held)
     slow.name = "slow"
     thread = Thread(target=slow.work_one)
