@@ -24,6 +24,7 @@ from ipvit.datasets.index_build import Progress, build_index
 from ipvit.datasets.layouts import Layout
 from ipvit.datasets.scan import FoundImage, scan
 from ipvit.datasets.sidecars import sidecar_digest
+from ipvit.errors import InvalidDataset
 
 __all__ = ["IndexedDataset", "Progress", "known_index", "open_index"]
 
@@ -53,15 +54,20 @@ class IndexedDataset:
         self.name = name
         self.kind: DatasetKind = layout.kind
         self.root = layout.root
-        self._database = database
         self._lock = threading.Lock()
-        self._process = 0
-        self._connection: sqlite3.Connection | None = None
+        self._process = os.getpid()
+        self._path = database if isinstance(database, Path) else None
+        self._connection = _connect(database) if isinstance(database, Path) else database
         self._summary = self._read_summary()
         self.fingerprint = self._summary.fingerprint
         self.signature = self._summary.signature
         rows = self._select("SELECT name FROM classes ORDER BY position")
         self.classes: Sequence[str] = tuple(row[0] for row in rows)
+
+    def __del__(self) -> None:
+        """Close the index; there is no other moment at which nobody needs it."""
+        if self._process == os.getpid():
+            self._connection.close()
 
     def __len__(self) -> int:
         """How many images it holds."""
@@ -98,18 +104,22 @@ class IndexedDataset:
 
     def _select(self, query: str, values: Sequence[int] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._connected().execute(query, values).fetchall()
+            if self._process != os.getpid() and self._path is not None:
+                self._reconnect(self._path)
+            return self._connection.execute(query, values).fetchall()
 
-    def _connected(self) -> sqlite3.Connection:
-        if isinstance(self._database, sqlite3.Connection):
-            return self._database
-        if self._connection is None or self._process != os.getpid():
-            # SQLite's connections must not be carried into a forked process.
-            self._connection = sqlite3.connect(
-                f"{self._database.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
-            )
-            self._process = os.getpid()
-        return self._connection
+    def _reconnect(self, path: Path) -> None:
+        """In a forked process, which must not use the connection of its parent."""
+        self._connection, self._process = _connect(path), os.getpid()
+        row = self._connection.execute("SELECT value FROM facts WHERE key='signature'").fetchone()
+        if row[0] != self.signature:
+            raise InvalidDataset(f"data set {self.name!r} changed since it was opened")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+    )
 
 
 def open_index(
