@@ -96,8 +96,6 @@ def add_folder(name: str, folder: Path, data_dir: Path) -> Path:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         (data_dir / name).symlink_to(folder.resolve(), target_is_directory=True)
-    except FileExistsError as error:
-        raise DatasetExists(f"expected a new name, {name!r} is taken", field="name") from error
     except OSError as error:
         raise StorageFull(f"data sets cannot be written here: {error.strerror}") from error
     return data_dir / name
