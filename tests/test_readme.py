@@ -69,7 +69,7 @@ def test_every_endpoint_has_a_curl_line() -> None:
     shown = "".join(blocks("curl"))
     for path in ("predict", "occlude", "shuffle", "attention", "segment"):
         assert f"/{path}\n" in shown
-    for path in ("models", "healthz", "readyz", "metrics"):
+    for path in ("models", "healthz", "readyz", "metrics", "experiments", "datasets", "jobs"):
         assert f"/{path}\n" in shown
 
 
