@@ -161,3 +161,24 @@ def page(context: BrowserContext, watch: Watch) -> Page:
     opened = context.new_page()
     watch.follow(opened)
     return opened
+
+
+@pytest.fixture
+def open_page(browser: Browser, server_url: str, watch: Watch) -> Any:
+    """Open a page of a width and theme, with axe-core beside the product's own scripts."""
+    contexts = []
+
+    def open_it(viewport: Any, theme: Any) -> Page:
+        context = browser.new_context(
+            base_url=server_url, viewport=viewport, color_scheme=theme, reduced_motion="reduce"
+        )
+        context.set_default_timeout(TIMEOUT_MS)
+        context.add_init_script(path=AXE)
+        contexts.append(context)
+        page = context.new_page()
+        watch.follow(page)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()

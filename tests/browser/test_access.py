@@ -3,45 +3,13 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import AXE, TIMEOUT_MS, Models, Watch
+from tests.browser.access import DESKTOP, PHONE, tab_to, violations
+from tests.browser.conftest import Models, Watch
 from tests.browser.lab_page import LabPage
 
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 MODES = ("occlude", "shuffle", "attend", "segment")
-AUDIT = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-
-
-def _violations(page: Page) -> list[str]:
-    found: list[dict[str, Any]] = page.evaluate(AUDIT)
-    return [
-        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for rule in found
-        for node in rule["nodes"]
-    ]
-
-
-@pytest.fixture
-def open_page(browser: Browser, server_url: str, watch: Watch) -> Any:
-    """Open a page of a width and theme, with axe-core beside the product's own scripts."""
-    contexts = []
-
-    def open_it(viewport: Any, theme: Any) -> Page:
-        context = browser.new_context(
-            base_url=server_url, viewport=viewport, color_scheme=theme, reduced_motion="reduce"
-        )
-        context.set_default_timeout(TIMEOUT_MS)
-        context.add_init_script(path=AXE)
-        contexts.append(context)
-        page = context.new_page()
-        watch.follow(page)
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -52,13 +20,13 @@ def test_axe_finds_nothing_in_any_mode(
     page = open_page(viewport, theme)
     lab = LabPage(page).open(model=[models.shape, models.transformer])
     expect(page.locator(".curve")).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
     lab.choose("what I paint")
     expect(lab.canvas).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
     for name in ("Shuffle", "Attend", "Segment"):
         lab.mode(name)
-        assert _violations(page) == [], name
+        assert violations(page) == [], name
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -66,7 +34,7 @@ def test_axe_finds_nothing_on_the_model_cards(open_page: Any, theme: str) -> Non
     page = open_page(DESKTOP, theme)
     page.goto("/model-cards")
     expect(page.locator(".model-card").first).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 def test_axe_finds_nothing_beside_an_error(open_page: Any, watch: Watch) -> None:
@@ -77,7 +45,7 @@ def test_axe_finds_nothing_beside_an_error(open_page: Any, watch: Watch) -> None
         {"name": "none.jpg", "mimeType": "image/jpeg", "buffer": b"none"}
     )
     expect(lab.alert).to_be_visible()
-    assert _violations(page) == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -88,26 +56,17 @@ def test_a_phone_is_wide_enough(open_page: Any, mode: str) -> None:
     assert overflow <= 0
 
 
-def _tab_to(page: Page, selector: str, presses: int = 80) -> None:
-    """Press Tab until the element has the focus, as somebody without a mouse must."""
-    for _ in range(presses):
-        page.keyboard.press("Tab")
-        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-            return
-    pytest.fail(f"{presses} presses of Tab do not reach {selector}")
-
-
 def test_the_keyboard_is_enough(page: Page, models: Models) -> None:
     lab = LabPage(page).open(model=models.transformer)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-    _tab_to(page, '[data-sample="dog"]')
+    tab_to(page, '[data-sample="dog"]')
     page.keyboard.press("Enter")
     expect(lab.curl).to_contain_text("dog.jpg")
-    _tab_to(page, f'.model-option input[value="{models.other}"]')
+    tab_to(page, f'.model-option input[value="{models.other}"]')
     page.keyboard.press(" ")
     expect(lab.columns).to_have_count(2)
-    _tab_to(page, "#occlude-ratio")
+    tab_to(page, "#occlude-ratio")
     page.keyboard.press("End")
     expect(lab.caption()).to_contain_text("64 of 64 squares hidden")
     page.keyboard.press("ArrowLeft")
@@ -120,12 +79,12 @@ def test_the_keyboard_is_enough(page: Page, models: Models) -> None:
     expect(lab.caption()).to_contain_text("pieces in random order")
     page.keyboard.press("End")
     expect(page.get_by_role("tab", name="Segment")).to_be_focused()
-    _tab_to(page, "[data-copy-curl]")
+    tab_to(page, "[data-copy-curl]")
 
 
 def test_the_focus_is_visible(page: Page) -> None:
     LabPage(page).open()
-    _tab_to(page, ".button")
+    tab_to(page, ".button")
     width = page.evaluate("() => getComputedStyle(document.activeElement).outlineWidth")
     assert width == "3px"
 

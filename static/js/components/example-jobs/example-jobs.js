@@ -71,10 +71,11 @@ export function examplesFor(experiments, datasets) {
  */
 export function exampleCard({ question, words, request }, { onRun, onLook }) {
   const run = el("button", { type: "button", className: "button button-primary" }, "Run it");
-  run.append(el("span", { className: "visually-hidden" }, `: ${question}`));
+  const about = () => el("span", { className: "visually-hidden" }, ` (${question})`);
+  run.append(about());
   run.addEventListener("click", () => onRun(request, run));
   const look = el("button", { type: "button", className: "button" }, "See its settings");
-  look.append(el("span", { className: "visually-hidden" }, `: ${question}`));
+  look.append(about());
   look.addEventListener("click", () => onLook(request));
   return el(
     "li",

@@ -71,7 +71,7 @@ function machines({ models }) {
             el("th", { scope: "row" }, model.title),
             el("td", {}, model.precision),
             el("td", {}, model.device),
-            el("td", {}, model.preprocessing),
+            el("td", { className: "protocol" }, model.preprocessing),
             el("td", {}, count(model.images)),
             el("td", {}, duration(model.seconds)),
           ),
