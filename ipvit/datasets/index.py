@@ -166,7 +166,7 @@ def known_index(name: str, layout: Layout, cache_dir: Path) -> IndexedDataset | 
 
 def _index_folder(root: Path, cache_dir: Path) -> Path:
     key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:24]
-    return cache_dir.absolute() / "datasets" / key
+    return cache_dir.absolute() / "dataset-indexes" / key
 
 
 def _build(

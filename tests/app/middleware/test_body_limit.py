@@ -132,3 +132,33 @@ def test_one_body_always_has_room() -> None:
 )
 def test_refusals_are_http_exceptions(error: HTTPException, status: int) -> None:
     assert error.status_code == status
+
+
+def streaming(app: ASGIApp = read_all, *, timeout_s: float = 10) -> BodyLimit:
+    return BodyLimit(
+        app,
+        max_bytes=LIMIT,
+        max_held_bytes=LIMIT,
+        timeout_s=timeout_s,
+        streamed={"/datasets": 10 * LIMIT},
+    )
+
+
+def test_a_streamed_body_has_its_own_limit_and_counts_nothing() -> None:
+    limit = streaming()
+    status, answer = asyncio.run(call(limit, chunks(*[b"x" * 100] * 9), path="/datasets"))
+    assert (status, answer) == (200, 900)
+    assert limit.held_bytes == 0
+    status, answer = asyncio.run(call(limit, never_read, str(10 * LIMIT + 1), path="/datasets"))
+    assert (status, answer["code"]) == (413, "body_too_large")
+    with pytest.raises(BodyTooLarge):
+        asyncio.run(call(limit, chunks(*[b"x" * 100] * 11), path="/datasets"))
+
+
+def test_a_streamed_body_that_stalls_is_given_up() -> None:
+    async def stalled() -> Message:
+        await asyncio.sleep(60)
+        raise AssertionError("waited")
+
+    with pytest.raises(UploadTimeout):
+        asyncio.run(call(streaming(timeout_s=0.05), stalled, path="/datasets"))
