@@ -1,0 +1,179 @@
+"""Evaluations: how close PatchDrop over a data set comes to the bare forward pass, and its memory.
+
+`python -m benchmarks evaluation --images 1000`; also a part of `make bench`. Writes
+`results/evaluation.json`, `.md` and, for memory, `evaluation-memory.png`.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.evaluation_data import make_photos, make_tiny_images
+
+PAPER_SCRIPT_PER_S = 48.0
+"""Image-variants a second of the first paper's own script, brought to these library versions, on
+2 cores in fp32, decoding again for each level: 10,000 in 208 s."""
+
+PRECISIONS = ("fp32", "auto")
+MEMORY_SIZES = (1_000, 10_000, 100_000)
+BATCH = 64
+
+Report = dict[str, Any]
+
+
+def measure(
+    *,
+    images: int,
+    batch: int = BATCH,
+    photos: Path | None = None,
+    memory_sizes: Sequence[int] = MEMORY_SIZES,
+) -> Report:
+    """All measurements; `photos` is a folder of class folders instead of generated ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        if photos is None:
+            photos = place / "photos"
+            make_photos(photos, images)
+        speed = [
+            _ask(
+                measure="speed",
+                folder=str(photos.resolve()),
+                cache=str(place / f"cache-{precision}"),
+                precision=precision,
+                batch=batch,
+            )
+            for precision in PRECISIONS
+        ]
+        memory = [_memory(place / f"tiny-{size}", size, batch) for size in memory_sizes]
+    return {"speed": [_with_shares(taken) for taken in speed], "memory": memory}
+
+
+def _memory(place: Path, size: int, batch: int) -> Report:
+    make_tiny_images(place / "images", size)
+    return _ask(
+        measure="memory",
+        folder=str(place / "images"),
+        cache=str(place / "cache"),
+        precision="fp32",
+        batch=batch,
+    )
+
+
+def _ask(**order: object) -> Report:
+    """Run one order in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.evaluation_parts", json.dumps(order)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    report: Report = json.loads(done.stdout)
+    return report
+
+
+def _with_shares(taken: Report) -> Report:
+    """What the targets are about."""
+    total = taken["images"] * taken["variants"]
+    return taken | {
+        "cold_per_s": total / taken["cold_wall_s"],
+        "warm_per_s": total / taken["warm_wall_s"],
+        "bare_per_s": total / taken["bare_wall_s"],
+        "to_paper_script": total / taken["cold_wall_s"] / PAPER_SCRIPT_PER_S,
+        "cold_share_of_bare": taken["bare_wall_s"] / taken["cold_wall_s"],
+        "cold_cpu_share_of_bare": taken["bare_cpu_s"] / taken["cold_cpu_s"],
+        "warm_share_of_bare": taken["bare_wall_s"] / taken["warm_wall_s"],
+        "decoding_share": taken["decoding_cpu_s"] / taken["cold_cpu_s"],
+    }
+
+
+def markdown(machine: Report, measured: Report) -> str:
+    """The page."""
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    first = measured["speed"][0]
+    lines = [
+        "# Evaluations",
+        "",
+        f"{machine['date']}, commit {machine['commit']}. {machine['cpu']}, {machine['cores']} "
+        f"cores, {machine['memory_gb']} GB, Linux {machine['kernel']}; Python "
+        f"{machine['python']}, {packages}; load average before the run {machine['load_before']}.",
+        "",
+        f"Random PatchDrop, DeiT-T architecture with random weights, {first['images']} photos of "
+        f"about 500x400 px, {first['variants']} levels, one run, batches of {first['batch']}. "
+        "Evaluation and bare forward pass (timm's module, images already normalised) take turns "
+        f"in parts of the data set. The paper's own script: {PAPER_SCRIPT_PER_S:.0f} variants/s "
+        "on 2 cores.",
+        "",
+        "| precision | evaluated, variants/s | again, from the cache | bare forward, variants/s | "
+        "of bare (≥ 0.92) | by CPU time | again | × the paper's script (fp32 ≥ 1.35, auto ≥ 3.2) "
+        "| decoding's share of CPU (< 5 %) | decoded | decoded again |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for taken in measured["speed"]:
+        cells = (
+            taken["precision"],
+            f"{taken['cold_per_s']:.1f}",
+            f"{taken['warm_per_s']:.1f}",
+            f"{taken['bare_per_s']:.1f}",
+            f"{taken['cold_share_of_bare']:.3f}",
+            f"{taken['cold_cpu_share_of_bare']:.3f}",
+            f"{taken['warm_share_of_bare']:.3f}",
+            f"{taken['to_paper_script']:.2f}",
+            f"{100 * taken['decoding_share']:.1f} %",
+            str(taken["decoded"]),
+            str(taken["decoded_again"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    if measured["memory"]:
+        lines += [
+            "",
+            "## Memory",
+            "",
+            "The most memory a process holds while it evaluates a network of one narrow block on "
+            "images of 32 px from a folder, indexing and decode cache included.",
+            "",
+            "| images | peak, MB | before the first image, MB | seconds |",
+            "|---|---|---|---|",
+            *(
+                f"| {taken['images']:,} | {taken['peak_mb']:.0f} | "
+                f"{taken['peak_before_mb']:.0f} | {taken['seconds']:.0f} |"
+                for taken in measured["memory"]
+            ),
+            "",
+            "![Peak memory by number of images](evaluation-memory.png)",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def memory_chart(memory: Sequence[Report]) -> bytes:
+    """Peak memory by number of images, as PNG."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    sizes = [taken["images"] for taken in memory]
+    axes.plot(sizes, [taken["peak_mb"] for taken in memory], marker="o", label="peak")
+    before = [taken["peak_before_mb"] for taken in memory]
+    axes.plot(sizes, before, marker="o", linestyle="--", label="before the first image")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("images in the data set")
+    axes.set_ylabel("resident memory (MB)")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def write(results: Path, machine: Report, measured: Report) -> str:
+    """Write the results; the page."""
+    results.mkdir(parents=True, exist_ok=True)
+    record = json.dumps({"machine": machine, "evaluation": measured}, indent=1)
+    (results / "evaluation.json").write_text(record + "\n", encoding="utf-8")
+    page = markdown(machine, measured)
+    (results / "evaluation.md").write_text(page, encoding="utf-8")
+    if measured["memory"]:
+        (results / "evaluation-memory.png").write_bytes(memory_chart(measured["memory"]))
+    return page
