@@ -76,12 +76,12 @@ def _with_shares(taken: Report) -> Report:
     total = taken["images"] * taken["variants"]
     return taken | {
         "cold_per_s": total / taken["cold_wall_s"],
-        "warm_per_s": total / taken["warm_wall_s"],
+        "warm_per_s": taken["warm_images"] * taken["variants"] / taken["warm_wall_s"],
         "bare_per_s": total / taken["bare_wall_s"],
         "to_paper_script": total / taken["cold_wall_s"] / PAPER_SCRIPT_PER_S,
         "cold_share_of_bare": taken["bare_wall_s"] / taken["cold_wall_s"],
         "cold_cpu_share_of_bare": taken["bare_cpu_s"] / taken["cold_cpu_s"],
-        "warm_share_of_bare": taken["bare_wall_s"] / taken["warm_wall_s"],
+        "warm_share_of_bare": taken["warm_bare_wall_s"] / taken["warm_wall_s"],
         "decoding_share": taken["decoding_cpu_s"] / taken["cold_cpu_s"],
     }
 
