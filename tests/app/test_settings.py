@@ -18,6 +18,13 @@ UNIT_WORDS = {
     "transfer_timeout_s": "seconds",
     "max_pictures": "pictures",
     "rate_limit_per_minute": "per minute",
+    "max_dataset_bytes": "bytes",
+    "decode_cache_bytes": "bytes",
+    "evaluation_batch": "images",
+    "shard_s": "seconds",
+    "lease_s": "seconds",
+    "reconcile_s": "seconds",
+    "keep_jobs_days": "days",
 }
 
 
