@@ -74,5 +74,5 @@ export interface ChartPoint { x: number; y: number; low: number | null; high: nu
 /** A curve: slot tells its colour, dash its pattern; `paper` curves are a paper's numbers. */
 export interface ChartSeries { key: string; title: string; slot: number; dash: number; paper: boolean; points: ChartPoint[] }
 export interface ChartData {
-  series: ChartSeries[]; ticks: string[] | null; xLabel: string; yLabel: string; percent: boolean; doubling: boolean; sources: string[];
+  kind: "line" | "bar"; series: ChartSeries[]; ticks: string[] | null; xLabel: string; yLabel: string; percent: boolean; doubling: boolean; sources: string[];
 }

@@ -34,7 +34,8 @@ const DOUBLING_SPAN = 32;
 export function chartOf(sources, plot, metric, metrics) {
   const rows = sources.flatMap((source) => source.rows).filter((row) => row.metric === metric);
   const across = acrossOf(rows, plot);
-  const ticks = ticksOf(rows, across, plot.kind);
+  const kind = kindOf(rows, across, plot.kind);
+  const ticks = ticksOf(rows, across, kind);
   const at = (/** @type {Row} */ row) => row.condition[across] ?? "";
   const groups = groupsOf(sources, curveColumns(sources, metric, plot, across), metric, (row) =>
     ticks === null ? Number(at(row)) : ticks.indexOf(String(at(row))),
@@ -45,6 +46,7 @@ export function chartOf(sources, plot, metric, metrics) {
   const series = styled([...groups.values()], [...new Set(models)]);
   const yLabel = metric === plot.metric ? plot.y_label : (metrics[metric] ?? metric);
   return {
+    kind,
     series,
     ticks,
     xLabel: across === plot.x ? plot.x_label : across.replaceAll("_", " "),
@@ -67,6 +69,18 @@ function acrossOf(rows, plot) {
   const varies = (/** @type {string} */ column) =>
     new Set(rows.map(({ condition }) => condition[column])).size > 1;
   return columns.find(varies) ?? columns[0] ?? plot.x;
+}
+
+/**
+ * A curve of one point is none: it becomes a bar.
+ * @param {Row[]} rows
+ * @param {string} across
+ * @param {PlotSpec["kind"]} kind
+ * @returns {"line" | "bar"}
+ */
+function kindOf(rows, across, kind) {
+  const places = new Set(rows.map(({ condition }) => condition[across]));
+  return kind === "line" && places.size > 1 ? "line" : "bar";
 }
 
 /**
@@ -160,7 +174,8 @@ function styled(groups, models) {
   const varying = telling(groups, width, models.length > 1);
   const [colouring = 0, ...dashing] = varying;
   const colours = colouring === 0 ? models : distinct(groups, (words) => words[colouring]);
-  const dashes = distinct(groups, (words) => JSON.stringify(dashing.map((place) => words[place])));
+  const dashCode = (/** @type {string[]} */ words) =>
+    JSON.stringify(dashing.map((place) => words[place]));
   /** @type {Set<string>} */
   const published = new Set();
   const isNew = (/** @type {ChartSeries} */ { slot, points }) => {
@@ -169,7 +184,8 @@ function styled(groups, models) {
   };
   return groups.flatMap(({ words, points }) => {
     const colour = Math.max(0, colours.indexOf(words[colouring]));
-    const dash = dashes.indexOf(JSON.stringify(dashing.map((place) => words[place])));
+    const alike = groups.filter((other) => other.words[colouring] === words[colouring]);
+    const dash = distinct(alike, dashCode).indexOf(dashCode(words));
     const named = varying.length > 0 ? varying : [0];
     const title = titleOf(words, named);
     const style = {

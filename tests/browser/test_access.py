@@ -79,6 +79,8 @@ def test_the_keyboard_is_enough(page: Page, models: Models) -> None:
     expect(lab.caption()).to_contain_text("pieces in random order")
     page.keyboard.press("End")
     expect(page.get_by_role("tab", name="Segment")).to_be_focused()
+    # The button is there once the answer is.
+    expect(lab.curl).to_contain_text("/segment")
     tab_to(page, "[data-copy-curl]")
 
 

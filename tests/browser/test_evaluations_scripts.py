@@ -141,3 +141,10 @@ def test_newer_rows_replace_older_ones_of_the_same_condition(scripts: Page) -> N
     newer = [_row("a", 45, ratio=0.5), _row("b", 30, ratio=0)]
     merged = scripts.evaluate(MERGE, [old, newer])
     assert [(row["model"], row["value"]) for row in merged] == [("a", 50), ("a", 45), ("b", 30)]
+
+
+def test_a_curve_of_one_point_becomes_a_bar(scripts: Page) -> None:
+    rows = [_row("a", 50, mode="random", grid="8x8", ratio=ratio) for ratio in (0.5, 0.75)]
+    assert scripts.evaluate(CHART, [rows, PLOT, ["a"]])["kind"] == "line"
+    chart = scripts.evaluate(CHART, [rows[:1], PLOT, ["a"]])
+    assert (chart["kind"], chart["ticks"]) == ("bar", ["0.5"])

@@ -14,6 +14,8 @@ const PAPER_DASH = [2, 4];
 const WHISKER_PX = 4;
 const MARK_PX = 5;
 const BAR_SHARE = 0.8;
+/** Where curves differ by dashes, bars differ by how full they are: hexadecimal alphas. */
+const BAR_ALPHAS = ["", "66", "1f", "b3", "40"];
 const CROWDED_LETTERS_PX = 7;
 const TICK_PX = 34;
 
@@ -100,8 +102,8 @@ function barSeries(series, count) {
   return {
     label: series.title,
     stroke,
-    fill: stroke,
-    width: 0,
+    fill: stroke + BAR_ALPHAS[series.dash % BAR_ALPHAS.length],
+    width: 2,
     paths: uPlot.paths.bars?.({ size: [(BAR_SHARE / count) * 0.92, 90], radius: 0.08 }),
     points: { show: false },
   };

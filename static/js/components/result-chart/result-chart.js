@@ -42,10 +42,10 @@ export class ResultChart {
     new ResizeObserver(() => this.#resize()).observe(this.plotRoot);
   }
 
-  /** @param {ChartData} data @param {"line" | "bar"} kind */
-  show(data, kind) {
+  /** @param {ChartData} data */
+  show(data) {
     this.#data = data;
-    this.#bars = kind === "bar";
+    this.#bars = data.kind === "bar";
     this.#showLegend(data.series);
     this.#describe(data);
     this.redraw();
@@ -91,7 +91,10 @@ export class ResultChart {
 
   /** @param {ChartSeries[]} series */
   #showLegend(series) {
-    const code = JSON.stringify(series.map(({ key, slot, dash }) => [key, slot, dash]));
+    const code = JSON.stringify([
+      this.#bars,
+      ...series.map(({ key, slot, dash }) => [key, slot, dash]),
+    ]);
     if (code === this.#legendCode) return;
     this.#legendCode = code;
     this.legend.replaceChildren(...series.map((one) => el("li", {}, this.#legendButton(one))));
@@ -109,6 +112,7 @@ export class ResultChart {
       },
       el("i", {
         data: {
+          bars: String(this.#bars),
           slot: String(series.slot),
           paper: String(series.paper),
           dash: `${series.dash % 5}`,

@@ -73,7 +73,7 @@ export class ResultView {
     const { plot, metrics } = this;
     this.meaning.textContent = metrics[this.#metric] ?? "";
     if (plot.kind === "heatmap") this.heatmaps.show(this.#sources, plot, this.#metric);
-    else this.chart.show(chartOf(this.#sources, plot, this.#metric, metrics), plot.kind);
+    else this.chart.show(chartOf(this.#sources, plot, this.#metric, metrics));
     this.table.show(this.#sources, this.#metric);
   }
 
