@@ -7,24 +7,19 @@ in turns; the time between shards is what the queue costs, whatever else the mac
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from celery import Celery
 
 from app.settings import Settings
 from benchmarks.machine import describe
+from benchmarks.queue_place import MODEL, WAIT_S, Place, producer_of, worker
 from benchmarks.queue_requests import measure_requests
 from ipvit.datasets.catalogue import DatasetCatalogue
 from ipvit.experiments import EXPERIMENTS
@@ -34,42 +29,14 @@ from jobs.records import DatasetFacts, Job, JobRequest, ShardOutcome, ShardPlan
 from jobs.store import JobStore
 from tests.postgresql import PostgreSQL
 from tests.redis_server import RedisServer
-from wire.celery_settings import celery_settings
 from wire.names import EVALUATION, INTERACTIVE, WORK_TASK
 from workers.evaluation import EvaluationOptions, EvaluationWorker
 
-ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-MODEL, DATASET, EXPERIMENT = "pocket_deit", "cifar10-sample", "patch-drop"
+DATASET, EXPERIMENT = "cifar10-sample", "patch-drop"
 KINDS = ("in_process", "celery")
 SHARD_S = 30.0
 PARTIAL_BYTES = 4096
-WAIT_S = 600
-READY = {EVALUATION: "works on jobs on cpu", INTERACTIVE: "takes requests"}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the store, the broker and the files of a run are."""
-
-    folder: Path
-    redis: RedisServer
-    database_url: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The settings of a worker."""
-        return {
-            **os.environ,
-            "IPVIT_REDIS_URL": self.redis.url,
-            "IPVIT_DATABASE_URL": self.database_url,
-            "IPVIT_CACHE": str(self.folder / "cache"),
-            "IPVIT_DATA_DIR": str(self.folder / "data"),
-            "IPVIT_MODELS": MODEL,
-            "IPVIT_PRECISION": "fp32",
-            "IPVIT_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
 
 
 def each_ms(act: Callable[[], object], times: int) -> float:
@@ -143,7 +110,7 @@ def measure_store(url: str, request: JobRequest, shards: int, clients: int) -> d
 
 def measure_broker(place: Place, messages: int) -> dict[str, float]:
     """Cost of a wake-up: sending it, and taking one that finds no work."""
-    producer = _producer(place)
+    producer = producer_of(place)
     wake_up = lambda: producer.send_task(WORK_TASK, queue=EVALUATION)  # noqa: E731
     wake_up()
     publish_ms = each_ms(wake_up, messages)
@@ -175,7 +142,7 @@ def measure_gaps(place: Place, request: JobRequest, shards: int, rounds: int) ->
         precision="fp32",
     )
     own = EvaluationWorker(store, options)
-    producer = _producer(place)
+    producer = producer_of(place)
     with worker(place):
         for turn in range(rounds + 1):
             for kind in KINDS:
@@ -219,38 +186,6 @@ def requests(place: Place, times: int) -> dict[str, Any]:
     )
     with worker(place, INTERACTIVE):
         return measure_requests(settings, MODEL, times)
-
-
-@contextmanager
-def worker(place: Place, queue: str = EVALUATION) -> Iterator[None]:
-    """A worker of `queue`, ready; for evaluations with one process."""
-    log = place.folder / "worker.log"
-    log.unlink(missing_ok=True)
-    program = "from app.cli import main; main()"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, "worker", "--queue", queue],
-            cwd=ROOT,
-            env=place.environment,
-            stdout=stream,
-            stderr=stream,
-        )
-    try:
-        end = time.monotonic() + WAIT_S
-        while READY[queue] not in log.read_text():
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"the worker did not start: {log.read_text()}")
-            time.sleep(0.05)
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _producer(place: Place) -> Celery:
-    app = Celery("benchmark", set_as_current=False)
-    app.conf.update(celery_settings(place.redis.url))
-    return app
 
 
 def _finished(store: JobStore, job_id: str) -> Job:
