@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -20,7 +21,16 @@ from ipvit.datasets.intake import (
     sweep_staging,
 )
 from ipvit.datasets.zip_intake import ZipLimits
-from ipvit.errors import InvalidDataset, InvalidInput, IPViTError, Overloaded, StorageFull
+from ipvit.errors import (
+    DatasetProtected,
+    InvalidDataset,
+    InvalidInput,
+    IPViTError,
+    Overloaded,
+    StorageFull,
+)
+from jobs.records import Job
+from jobs.store import JobStore
 
 __all__ = ["MAX_UPLOADS", "DatasetDesk"]
 
@@ -41,10 +51,11 @@ class DatasetDesk:
     many images takes minutes the first time.
     """
 
-    def __init__(self, settings: Settings, datasets: DatasetCatalogue) -> None:
+    def __init__(self, settings: Settings, datasets: DatasetCatalogue, store: JobStore) -> None:
         self._data_dir = settings.data_dir
         self._limits = ZipLimits(max_total_bytes=settings.max_dataset_bytes)
         self._datasets = datasets
+        self._store = store
         self._uploads = 0
         self._lock = threading.Lock()
         self._indexing: threading.Thread | None = None
@@ -109,9 +120,26 @@ class DatasetDesk:
             self._uploads -= 1
 
     def delete(self, name: str) -> None:
-        """Delete an uploaded data set. Raises UnknownName, or DatasetProtected for any other."""
-        remove_uploaded(name, self._datasets.folder_of(name))
+        """Delete an uploaded data set.
+
+        Raises UnknownName, or DatasetProtected for any other and while a job works on it.
+        """
+        folder = self._datasets.folder_of(name)
+        user = next(
+            (job.id for job in self._unfinished() if job.request.dataset.name == name), None
+        )
+        if user is not None:
+            raise DatasetProtected(
+                f"expected a data set that nobody uses, job {user} works on {name!r}", field="name"
+            )
+        remove_uploaded(name, folder)
         log.info("deleted the data set %s", name)
+
+    def _unfinished(self) -> Iterator[Job]:
+        before = None
+        while page := self._store.jobs(states=("queued", "running"), before=before, limit=200):
+            yield from page
+            before = page[-1].id
 
     def _receiving_folder(self, request: Request) -> Path:
         folder = staging_folder(self._data_dir)

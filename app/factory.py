@@ -105,7 +105,7 @@ def create_app(
         metrics,
         PictureBudget(settings.max_pictures),
         dataset_catalogue,
-        DatasetDesk(settings, dataset_catalogue),
+        DatasetDesk(settings, dataset_catalogue, store),
         Evaluations(settings, catalogue, backend, dataset_catalogue, store),
     )
     app = FastAPI(

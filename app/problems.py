@@ -83,8 +83,8 @@ PROBLEMS: Registry[ProblemKind] = Registry(
             "dataset_protected",
             409,
             "This data set cannot be deleted here",
-            "Only uploaded data sets can: samples ship with the project, others belong to whoever "
-            "runs the server.",
+            "Only uploaded data sets can, and only while no job works on them: samples ship with "
+            "the project, others belong to whoever runs the server.",
         ),
         ProblemKind(
             "body_too_large",

@@ -75,7 +75,9 @@ def dataset(name: str, services: ServicesDep) -> DatasetFacts | Response:
     status_code=204,
     summary="Delete an uploaded data set",
     response_class=Response,
-    responses=problem_responses("unauthorized", "not_found", "dataset_protected"),
+    responses=problem_responses(
+        "unauthorized", "not_found", "dataset_protected", "store_unavailable"
+    ),
 )
 def delete(name: str, services: ServicesDep) -> Response:
     """Delete the images from the server; results of evaluations that used them stay."""

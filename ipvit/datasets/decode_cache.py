@@ -8,6 +8,7 @@ and write at once, and the worst of a race is that both decode the same chunk.
 Without room on the disk images are decoded each time they are asked for, and the work goes on.
 """
 
+import hashlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ import PIL
 
 from ipvit.datasets.chunk_files import Chunk, ChunkFiles
 from ipvit.datasets.dataset import Dataset, Entry
+from ipvit.datasets.index import IndexedDataset
 from ipvit.errors import InvalidInput
 from ipvit.images import ImageLimits, decode_image
 from ipvit.preprocessing import Preprocessing, prepare
@@ -138,16 +140,29 @@ class PixelStore:
         entries: Sequence[Entry] = self.dataset.entries(begin, end)
         side = preprocessing.crop_px
         images = np.zeros((len(entries), 3, side, side), dtype=np.uint8)
-        problems = list(self._threads.map(self._decode_one, entries, images, repeat(preprocessing)))
+        digests = (
+            self.dataset.digests(begin, end) if isinstance(self.dataset, IndexedDataset) else {}
+        )
+        as_indexed = [digests.get(entry.path) for entry in entries]
+        problems = list(
+            self._threads.map(self._decode_one, entries, as_indexed, images, repeat(preprocessing))
+        )
         self.decoded += len(entries)
         failed = {slot: str(why) for slot, why in enumerate(problems) if why is not None}
         return Chunk(images, failed), not any(isinstance(why, OSError) for why in problems)
 
     def _decode_one(
-        self, entry: Entry, room: npt.NDArray[np.uint8], preprocessing: Preprocessing
+        self,
+        entry: Entry,
+        as_indexed: str | None,
+        room: npt.NDArray[np.uint8],
+        preprocessing: Preprocessing,
     ) -> Exception | None:
         try:
             data = (self.dataset.root / entry.path).read_bytes()
+            # The fingerprint vouches for what is kept under it.
+            if as_indexed is not None and hashlib.sha256(data).hexdigest() != as_indexed:
+                return OSError("the file changed after the data set was indexed")
             room[...] = prepare(decode_image(data, DATASET_LIMITS).image, preprocessing)
         except (InvalidInput, OSError) as error:
             return error

@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,15 @@ class IndexedDataset:
             (start, stop),
         )
         return [Entry(path, label, truth) for path, label, truth in rows]
+
+    def digests(self, start: int, stop: int) -> Mapping[str, str]:
+        """SHA-256 of the images start … stop - 1 as they were indexed, by path."""
+        rows = self._select(
+            "SELECT path, sha256 FROM entries JOIN digests USING (path) "
+            "WHERE position >= ? AND position < ?",
+            (start, stop),
+        )
+        return dict(rows)
 
     @property
     def has_labels(self) -> bool:

@@ -96,6 +96,21 @@ def test_a_data_set_that_changed_is_decoded_anew(tmp_path: Path) -> None:
         )
 
 
+def test_a_file_that_changes_after_indexing_is_not_kept_under_the_old_fingerprint(
+    tmp_path: Path,
+) -> None:
+    dataset = dataset_of(tmp_path)
+    path = dataset.root / "cat/000.png"
+    original = path.read_bytes()
+    path.write_bytes(image_bytes(77))
+    with store_of(dataset, tmp_path) as store:
+        assert store.read(0, 12, POCKET_32).failed == {
+            0: "the file changed after the data set was indexed"
+        }
+        path.write_bytes(original)
+        assert store.read(0, 12, POCKET_32).failed == {}
+
+
 def test_chunks_are_a_power_of_two_whatever_the_machine() -> None:
     assert [chunk_images(how) for how in (POCKET_32, IMAGENET_224, SEGMENTATION_512)] == [
         1024,

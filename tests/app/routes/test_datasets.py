@@ -114,6 +114,17 @@ def test_what_the_owner_put_there_is_indexed_by_itself(cache: Path, tmp_path: Pa
         problem(own.delete("/datasets/late/train"), 409, "dataset_protected", "name")
 
 
+def test_a_data_set_in_use_is_not_deleted(client: TestClient, folder: Path) -> None:
+    assert upload(client, zipped_classes(20)).status_code == 201
+    long = {"experiment": "patch-drop", "models": ["tiny"], "dataset": "mine"}
+    job = client.post("/jobs", json=long | {"params": {"ratios": [0.5], "runs": 100}}).json()["id"]
+    body = problem(client.delete("/datasets/mine"), 409, "dataset_protected", "name")
+    assert job in body["detail"]
+    client.delete(f"/jobs/{job}")
+    assert finished(client, job).state == "cancelled"
+    assert client.delete("/datasets/mine").status_code == 204
+
+
 def test_a_name_that_is_taken_is_refused(client: TestClient, folder: Path) -> None:
     data = zipped_classes(1)
     problem(upload(client, data, "cifar10-sample"), 409, "dataset_exists", "name")
