@@ -3,8 +3,10 @@
 Methods wait for the job database, so routes call them on threads.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -26,6 +28,7 @@ from jobs.store import JobStore
 __all__ = ["Evaluations"]
 
 WATCHED_JOBS = 16
+WATCHERS = 4
 
 
 @dataclass(eq=False)
@@ -54,6 +57,8 @@ class Evaluations:
         self._backend, self._datasets = backend, datasets
         self._growing: OrderedDict[str, _Growing] = OrderedDict()
         self._growing_lock = Lock()
+        # Those who watch must not take the threads of those who ask when the database is slow.
+        self._watchers = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch")
         self._reconciler = Reconciler(
             store,
             wake=backend.wake,
@@ -69,6 +74,7 @@ class Evaluations:
     def close(self) -> None:
         """Stop looking after them; they stay in the store."""
         self._reconciler.close()
+        self._watchers.shutdown()
         self.store.close()
 
     def submit(self, submission: JobSubmission) -> Job:
@@ -116,6 +122,15 @@ class Evaluations:
                 growing.rows = rows_of(self.store, job, growing.tallies, self._catalogue.specs)
                 growing.shards_done = sum(len(tally.numbers) for tally in growing.tallies)
             return growing.rows
+
+    async def look(self, job_id: str) -> tuple[Job, Sequence[Mapping[str, Any]]]:
+        """A job and its rows so far; raises UnknownJob and StoreUnavailable."""
+
+        def read() -> tuple[Job, Sequence[Mapping[str, Any]]]:
+            job = self.store.job(job_id)
+            return job, self.rows(job)
+
+        return await asyncio.get_running_loop().run_in_executor(self._watchers, read)
 
     def delete(self, job_id: str) -> None:
         """Forget a finished job; raises InvalidInput if it has not finished."""

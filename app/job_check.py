@@ -9,11 +9,10 @@ from app.catalogue import Catalogue
 from app.schemas.jobs import JobSubmission
 from app.settings import Settings
 from ipvit.datasets.catalogue import DatasetCatalogue
-from ipvit.datasets.dataset import Dataset
-from ipvit.datasets.label_mapping import map_labels
 from ipvit.errors import InvalidInput, UnknownName
 from ipvit.experiments import EXPERIMENTS
 from ipvit.experiments.experiment import Experiment, ExperimentParams
+from ipvit.experiments.local import check_fit
 from ipvit.experiments.parameters import read_params
 from ipvit.models.specs import ModelSpec
 from jobs.planner import ModelLoad, guess_forwards_per_s
@@ -45,13 +44,11 @@ def check_submission(
     the same. Raises UnknownName, InvalidInput and WeightsUnavailable, each with its field.
     """
     experiment = EXPERIMENTS[submission.experiment]
-    specs = _specs(submission.models, experiment, catalogue)
+    specs = _specs(submission.models, catalogue)
     params, saliency = _params(submission.params, experiment, catalogue)
-    for spec in specs:
-        experiment.conditions(params, spec)
-        experiment.preprocessings(params, spec, saliency)
     dataset = datasets.open(submission.dataset)
-    _check_dataset(dataset, experiment, specs)
+    for spec in specs:
+        check_fit(experiment, params, spec, saliency, dataset)
     request = JobRequest(
         experiment=experiment.name,
         models=tuple(submission.models),
@@ -71,17 +68,12 @@ def check_submission(
     return CheckedJob(request, loads)
 
 
-def _specs(names: Sequence[str], experiment: Experiment, catalogue: Catalogue) -> list[ModelSpec]:
+def _specs(names: Sequence[str], catalogue: Catalogue) -> list[ModelSpec]:
     for name in names:
         if name not in catalogue.specs:
             raise UnknownName("model", name, catalogue.specs, field="models")
         if names.count(name) > 1:
             raise InvalidInput(f"expected each model once, got {name!r} again", field="models")
-        if why := experiment.supports(catalogue.specs[name]):
-            raise InvalidInput(
-                f"expected a model that {experiment.name} can evaluate, got {name!r}: {why}",
-                field="models",
-            )
     catalogue.require_ready(names)
     return [catalogue.specs[name] for name in names]
 
@@ -102,21 +94,6 @@ def _params(
         raise InvalidInput(f"expected a model with attention, got {name!r}", field=field)
     catalogue.require_ready([name])
     return params.model_copy(update={"saliency_model": name}), spec
-
-
-def _check_dataset(dataset: Dataset, experiment: Experiment, specs: Sequence[ModelSpec]) -> None:
-    if len(dataset) == 0:
-        raise InvalidInput(f"expected images, data set {dataset.name!r} has none", field="dataset")
-    for need, is_there in (("labels", dataset.has_labels), ("masks", dataset.has_masks)):
-        if need in experiment.needs and not is_there:
-            raise InvalidInput(
-                f"{experiment.name} expects a data set whose images all have {need}; "
-                f"those of {dataset.name!r} do not",
-                field="dataset",
-            )
-    if "labels" in experiment.needs:
-        for spec in specs:
-            map_labels(dataset, spec)
 
 
 def _load(spec: ModelSpec, forwards: int, device: str, store: JobStore) -> ModelLoad:

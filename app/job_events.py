@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from fastapi.sse import ServerSentEvent
@@ -31,8 +31,8 @@ async def job_events(
     seen = _Seen()
     while not closing.is_set():
         try:
-            job = await asyncio.to_thread(evaluations.store.job, job_id)
-            for event in await seen.news(evaluations, job):
+            job, rows = await evaluations.look(job_id)
+            for event in seen.news(job, rows):
                 yield event
         except StoreUnavailable as error:
             log.warning("job %s cannot be watched now: %s", job_id, error)
@@ -54,13 +54,13 @@ class _Seen:
         self.answer: JobAnswer | None = None
         self.rows: Any = None
 
-    async def news(self, evaluations: Evaluations, job: Job) -> list[ServerSentEvent]:
+    def news(self, job: Job, rows: Sequence[Mapping[str, Any]]) -> list[ServerSentEvent]:
+        """The events that tell what has changed."""
         events = []
         answer = job_answer(job)
         if answer != self.answer:
             self.answer = answer
             events.append(self._event("job", answer.model_dump(mode="json")))
-        rows = await asyncio.to_thread(evaluations.rows, job)
         if rows and rows is not self.rows:
             self.rows = rows
             images = max(int(row["images"]) for row in rows)

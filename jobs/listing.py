@@ -1,5 +1,6 @@
 """Read jobs with their progress. Each function is one transaction's work."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -12,6 +13,9 @@ from jobs.rows import request_of
 from jobs.tables import JobRow, ShardRow
 
 __all__ = ["job_of", "jobs_before", "read_job", "require_job"]
+
+
+JOB_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class Total(NamedTuple):
@@ -33,7 +37,10 @@ class Total(NamedTuple):
 
 def require_job(session: Session, job_id: str, *, lock: bool = False) -> JobRow:
     """The job's row; raises UnknownJob."""
-    row = session.get(JobRow, job_id, with_for_update=True if lock else None)
+    # Nothing but an id of ours reaches the database: PostgreSQL refuses some characters.
+    row = None
+    if JOB_ID.fullmatch(job_id):
+        row = session.get(JobRow, job_id, with_for_update=True if lock else None)
     if row is None:
         raise UnknownJob(f"no job has the id {job_id[:40]!r}")
     return row

@@ -201,7 +201,7 @@ class JobStore:
 
     def succeed(self, job_id: str, result: Mapping[str, Any]) -> None:
         """Keep the result, end the job, and drop what the shards found."""
-        body = json.dumps(result)
+        body = json.dumps(result, allow_nan=False)
         self._database.write(lambda session, now: results.succeed(session, now, job_id, body))
 
     def fail_finalising(self, job_id: str, error: JobError) -> None:

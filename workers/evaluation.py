@@ -108,6 +108,8 @@ class EvaluationWorker:
         self.store = store
         self.options = options
         self.name = f"{platform.node()}:{os.getpid()}"
+        self.shards_done = 0
+        self.shard_seconds = 0.0
         self._throttle = throttle or FullSpeed()
         self._catalogue = DatasetCatalogue(options.data_dir, options.cache_dir)
         self._stopping = Event()
@@ -146,6 +148,8 @@ class EvaluationWorker:
             self._report(shard, error)
         else:
             if self._write(shard, outcome):
+                self.shards_done += 1
+                self.shard_seconds += outcome.seconds
                 self._finalise()
         return True
 

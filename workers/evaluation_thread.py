@@ -49,6 +49,16 @@ class EvaluationThread:
         self._worker.close()
         self._store.close()
 
+    @property
+    def shards_done(self) -> int:
+        """Shards written since the start."""
+        return self._worker.shards_done
+
+    @property
+    def shard_seconds(self) -> float:
+        """Time they took."""
+        return self._worker.shard_seconds
+
     def _run(self) -> None:
         lower_priority()
         while not self._ending:

@@ -125,6 +125,8 @@ class EmbeddedBackend:
             expired=stats.expired,
             busy_seconds=stats.lane_seconds,
             images_per_s=stats.images_per_s,
+            shards=engine.evaluations.shards_done,
+            shard_seconds=engine.evaluations.shard_seconds,
         )
 
     async def _run(

@@ -99,7 +99,9 @@ def _say_empty(figure: "Figure") -> None:
 
 
 def _style(index: int) -> tuple[str, str]:
-    return COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
+    """Colour and marker: as many pairs as there are colours times markers."""
+    turn, colour = divmod(index, len(COLOURS))
+    return COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)]
 
 
 def _positions(curves: Sequence[Curve]) -> dict[Any, float]:

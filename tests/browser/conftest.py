@@ -107,7 +107,8 @@ def models(server_url: str) -> Models:
     return Models(looking[0], ([*looking[1:], shape])[0], shape, network)
 
 
-@pytest.fixture(scope="session")
+# Playwright holds an event loop of the main thread as long as it lives: it ends with this package.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-background-networking"]

@@ -384,3 +384,12 @@ def test_a_deleted_job_stops_its_worker(store: JobStore, call: str) -> None:
 def test_an_unusable_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="expected a database URL"):
         JobStore(url)
+
+
+@pytest.mark.parametrize("job_id", ["", "\x00", "x" * 5000, "é", "../jobs", "000000000000"])
+def test_an_id_that_is_none_of_ours(store: JobStore, job_id: str) -> None:
+    for call in (store.job, store.result, store.delete_job, store.request_cancel):
+        with pytest.raises(UnknownJob):
+            call(job_id)
+    with pytest.raises(UnknownJob):
+        store.jobs(before=job_id)

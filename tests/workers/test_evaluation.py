@@ -18,6 +18,7 @@ from ipvit.registry import Registry
 from jobs.records import DatasetFacts, Job, JobRequest, Lease, ShardOutcome, ShardPlan
 from jobs.store import JobStore
 from tests.conftest import TINY_SPECS
+from tests.datasets.folders import voc_folder
 from tests.waiting import wait_for
 from workers.evaluation import EvaluationOptions, EvaluationWorker
 
@@ -59,8 +60,13 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 
 @pytest.fixture
 def submit(photos: Path, options: EvaluationOptions, store: JobStore) -> Callable[..., Job]:
-    def queue(size: int = 7, params: Any = PARAMS, experiment: str = "patch-drop") -> Job:
-        dataset = DatasetCatalogue(options.data_dir, options.cache_dir).open("photos")
+    def queue(
+        size: int = 7,
+        params: Any = PARAMS,
+        experiment: str = "patch-drop",
+        data: str = photos.name,
+    ) -> Job:
+        dataset = DatasetCatalogue(options.data_dir, options.cache_dir).open(data)
         facts = DatasetFacts(
             dataset.name, dataset.kind, dataset.fingerprint, len(dataset), len(dataset.classes)
         )
@@ -132,9 +138,10 @@ def test_numbers_do_not_depend_on_shards_and_batches(
 def test_every_experiment_runs_as_a_job(
     store: JobStore, options: EvaluationOptions, submit: Callable[..., Job], experiment: str
 ) -> None:
+    data = "photos"
     if "masks" in EXPERIMENTS[experiment].needs:
-        pytest.skip("its data set has masks; tests/experiments evaluates it")
-    job = submit(params={}, experiment=experiment)
+        data = voc_folder(options.data_dir / "shapes").name
+    job = submit(params={}, experiment=experiment, data=data)
     work_off(EvaluationWorker(store, replace(options, saliency_model="tiny")))
     assert rows(store, job)
 
