@@ -29,7 +29,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-dev services
 	$(BIN)/python -m benchmarks
 
 # The tests use the real parts: Redis, PostgreSQL, and Debian's Chromium.

@@ -1,25 +1,58 @@
 """`make bench`: measure, write `benchmarks/results/`, print the pages.
 
-`python -m benchmarks serving` or `… evaluation` measures only that.
+`python -m benchmarks PART …` measures only these parts.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import evaluation, serving
+from benchmarks import evaluation, interactive, queue, serving
 from benchmarks.machine import describe
-from benchmarks.report import markdown
+from benchmarks.report import Report
 
 RESULTS = Path(__file__).parent / "results"
 MODELS = ["pocket_deit", "pocket_cnn", "random_deit_t", "random_deit_s"]
-PARTS = ("serving", "evaluation")
+
+PAGES: dict[str, Callable[[Report, Report], str]] = {
+    "serving": serving.markdown,
+    "evaluation": evaluation.markdown,
+    "interactive": interactive.markdown,
+    "queue": queue.markdown,
+}
 
 
 def main() -> None:
     """Run the benchmarks."""
+    asked = _read_options()
+    measures: dict[str, Callable[[], Report]] = {
+        "serving": lambda: serving.measure(
+            asked.model or MODELS, rounds=asked.rounds, seconds=asked.seconds
+        ),
+        "evaluation": lambda: evaluation.measure(
+            images=asked.images, photos=asked.photos, memory_sizes=asked.memory
+        ),
+        "interactive": interactive.measure,
+        "queue": queue.measure,
+    }
+    asked.results.mkdir(parents=True, exist_ok=True)
+    for part in asked.parts or PAGES:
+        machine = describe()
+        measured = measures[part]()
+        page = PAGES[part](machine, measured)
+        record = json.dumps({"machine": machine, part: measured}, indent=1)
+        (asked.results / f"{part}.json").write_text(record + "\n", encoding="utf-8")
+        (asked.results / f"{part}.md").write_text(page, encoding="utf-8")
+        if chart := measured.get("memory"):
+            path = asked.results / "evaluation-memory.png"
+            path.write_bytes(evaluation.memory_chart(chart))
+        print(page, flush=True)
+
+
+def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; both")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PAGES)}; or all")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     serve = parser.add_argument_group("serving")
     serve.add_argument("--model", action="append", help="instead of the usual models; repeatable")
@@ -28,7 +61,6 @@ def main() -> None:
     evaluate = parser.add_argument_group("evaluation")
     evaluate.add_argument("--images", type=int, default=1000, help="photos that are generated")
     evaluate.add_argument("--photos", type=Path, help="folder of class folders to take instead")
-    evaluate.add_argument("--batch", type=int, default=evaluation.BATCH, help="images in a pass")
     evaluate.add_argument(
         "--memory",
         type=int,
@@ -37,28 +69,9 @@ def main() -> None:
         help="sizes of data sets whose memory is measured; none: leave it out",
     )
     asked = parser.parse_args()
-    if unknown := set(asked.parts) - set(PARTS):
-        parser.error(f"expected {' or '.join(PARTS)}, got {', '.join(sorted(unknown))}")
-    parts = asked.parts or PARTS
-    if "serving" in parts:
-        _serving(asked)
-    if "evaluation" in parts:
-        machine = describe()
-        measured = evaluation.measure(
-            images=asked.images, batch=asked.batch, photos=asked.photos, memory_sizes=asked.memory
-        )
-        print(evaluation.write(asked.results, machine, measured))
-
-
-def _serving(asked: argparse.Namespace) -> None:
-    machine = describe()
-    measured = serving.measure(asked.model or MODELS, rounds=asked.rounds, seconds=asked.seconds)
-    page = markdown(machine, measured)
-    asked.results.mkdir(parents=True, exist_ok=True)
-    record = json.dumps({"machine": machine, "serving": measured}, indent=1)
-    (asked.results / "serving.json").write_text(record + "\n", encoding="utf-8")
-    (asked.results / "serving.md").write_text(page, encoding="utf-8")
-    print(page)
+    if unknown := set(asked.parts) - set(PAGES):
+        parser.error(f"expected {', '.join(PAGES)}, got {', '.join(sorted(unknown))}")
+    return asked
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """Evaluations: how close PatchDrop over a data set comes to the bare forward pass, and its memory.
 
-`python -m benchmarks evaluation --images 1000`; also a part of `make bench`. Writes
-`results/evaluation.json`, `.md` and, for memory, `evaluation-memory.png`.
+`python -m benchmarks evaluation`; a part of `make bench`.
 """
 
+import io
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.evaluation_data import make_photos, make_tiny_images
+from benchmarks.report import Report, heading, table
 
 PAPER_SCRIPT_PER_S = 48.0
 """Image-variants a second of the first paper's own script, brought to these library versions, on
@@ -22,12 +22,24 @@ PRECISIONS = ("fp32", "auto")
 MEMORY_SIZES = (1_000, 10_000, 100_000)
 BATCH = 64
 
-Report = dict[str, Any]
+SPEED_COLUMNS = (
+    "precision",
+    "evaluated, variants/s",
+    "again, from the cache",
+    "bare forward, variants/s",
+    "of bare (≥ 0.92)",
+    "by CPU time",
+    "again",
+    "× the paper's script (fp32 ≥ 1.35, auto ≥ 3.2)",
+    "decoding's share of CPU (< 5 %)",
+    "decoded",
+    "decoded again",
+)
 
 
 def measure(
     *,
-    images: int,
+    images: int = 1000,
     batch: int = BATCH,
     photos: Path | None = None,
     memory_sizes: Sequence[int] = MEMORY_SIZES,
@@ -88,41 +100,17 @@ def _with_shares(taken: Report) -> Report:
 
 def markdown(machine: Report, measured: Report) -> str:
     """The page."""
-    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     first = measured["speed"][0]
     lines = [
-        "# Evaluations",
-        "",
-        f"{machine['date']}, commit {machine['commit']}. {machine['cpu']}, {machine['cores']} "
-        f"cores, {machine['memory_gb']} GB, Linux {machine['kernel']}; Python "
-        f"{machine['python']}, {packages}; load average before the run {machine['load_before']}.",
-        "",
+        *heading("Evaluations", machine),
         f"Random PatchDrop, DeiT-T architecture with random weights, {first['images']} photos of "
         f"about 500x400 px, {first['variants']} levels, one run, batches of {first['batch']}. "
         "Evaluation and bare forward pass (timm's module, images already normalised) take turns "
         f"in parts of the data set. The paper's own script: {PAPER_SCRIPT_PER_S:.0f} variants/s "
         "on 2 cores.",
         "",
-        "| precision | evaluated, variants/s | again, from the cache | bare forward, variants/s | "
-        "of bare (≥ 0.92) | by CPU time | again | × the paper's script (fp32 ≥ 1.35, auto ≥ 3.2) "
-        "| decoding's share of CPU (< 5 %) | decoded | decoded again |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *table(SPEED_COLUMNS, map(_speed_cells, measured["speed"])),
     ]
-    for taken in measured["speed"]:
-        cells = (
-            taken["precision"],
-            f"{taken['cold_per_s']:.1f}",
-            f"{taken['warm_per_s']:.1f}",
-            f"{taken['bare_per_s']:.1f}",
-            f"{taken['cold_share_of_bare']:.3f}",
-            f"{taken['cold_cpu_share_of_bare']:.3f}",
-            f"{taken['warm_share_of_bare']:.3f}",
-            f"{taken['to_paper_script']:.2f}",
-            f"{100 * taken['decoding_share']:.1f} %",
-            str(taken["decoded"]),
-            str(taken["decoded_again"]),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
     if measured["memory"]:
         lines += [
             "",
@@ -131,12 +119,15 @@ def markdown(machine: Report, measured: Report) -> str:
             "The most memory a process holds while it evaluates a network of one narrow block on "
             "images of 32 px from a folder, indexing and decode cache included.",
             "",
-            "| images | peak, MB | before the first image, MB | seconds |",
-            "|---|---|---|---|",
-            *(
-                f"| {taken['images']:,} | {taken['peak_mb']:.0f} | "
-                f"{taken['peak_before_mb']:.0f} | {taken['seconds']:.0f} |"
-                for taken in measured["memory"]
+            *table(
+                ("images", "peak, MB", "before the first image, MB", "seconds"),
+                (
+                    (
+                        f"{taken['images']:,}",
+                        *(f"{taken[key]:.0f}" for key in ("peak_mb", "peak_before_mb", "seconds")),
+                    )
+                    for taken in measured["memory"]
+                ),
             ),
             "",
             "![Peak memory by number of images](evaluation-memory.png)",
@@ -144,10 +135,20 @@ def markdown(machine: Report, measured: Report) -> str:
     return "\n".join([*lines, ""])
 
 
+def _speed_cells(taken: Report) -> tuple[str, ...]:
+    return (
+        taken["precision"],
+        *(f"{taken[key]:.1f}" for key in ("cold_per_s", "warm_per_s", "bare_per_s")),
+        *(f"{taken[f'{key}_share_of_bare']:.3f}" for key in ("cold", "cold_cpu", "warm")),
+        f"{taken['to_paper_script']:.2f}",
+        f"{100 * taken['decoding_share']:.1f} %",
+        str(taken["decoded"]),
+        str(taken["decoded_again"]),
+    )
+
+
 def memory_chart(memory: Sequence[Report]) -> bytes:
     """Peak memory by number of images, as PNG."""
-    import io
-
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.5), dpi=120, layout="constrained")
@@ -165,15 +166,3 @@ def memory_chart(memory: Sequence[Report]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def write(results: Path, machine: Report, measured: Report) -> str:
-    """Write the results; the page."""
-    results.mkdir(parents=True, exist_ok=True)
-    record = json.dumps({"machine": machine, "evaluation": measured}, indent=1)
-    (results / "evaluation.json").write_text(record + "\n", encoding="utf-8")
-    page = markdown(machine, measured)
-    (results / "evaluation.md").write_text(page, encoding="utf-8")
-    if measured["memory"]:
-        (results / "evaluation-memory.png").write_bytes(memory_chart(measured["memory"]))
-    return page

@@ -1,24 +1,21 @@
 """How fast `/predict` answers while a job runs in the same process, against an idle server.
 
-Run as `python -m benchmarks.interactive`. Idle and busy phases take turns on one server, so that
+`python -m benchmarks interactive`; a part of `make bench`. Idle and busy phases take turns on one server, so that
 whatever else the machine does weighs on both; the answer is the ratio of their medians.
 """
 
-import argparse
-import json
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from benchmarks.machine import describe
 from benchmarks.photos import photos
 from benchmarks.processes import Server, server
+from benchmarks.report import Report, heading, table
 
 PAIRS = (
     ("pocket_deit", "pocket_deit"),
@@ -32,7 +29,7 @@ IMAGES = 6000
 RUNS = 4
 
 
-def measure(rounds: int, seconds: float) -> dict[str, Any]:
+def measure(rounds: int = 3, seconds: float = 8.0) -> Report:
     """All pairs, in milliseconds and images a second."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["IPVIT_DATABASE_URL"] = f"sqlite:///{folder}/jobs.sqlite3"
@@ -43,7 +40,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
         models = {name for pair in PAIRS for name in pair}
         with server("app", "/readyz", sorted(models)) as running, _client(running) as client:
             found = [_pair(client, *pair, rounds, seconds) for pair in PAIRS]
-    return {"machine": describe(), "seconds": rounds * seconds, "pairs": found}
+    return {"rounds": rounds, "seconds": seconds, "pairs": found}
 
 
 def _write_dataset(folder: Path) -> None:
@@ -62,9 +59,7 @@ def _client(running: Server) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=WAIT_S)
 
 
-def _pair(
-    client: httpx.Client, asked: str, evaluated: str, rounds: int, seconds: float
-) -> dict[str, Any]:
+def _pair(client: httpx.Client, asked: str, evaluated: str, rounds: int, seconds: float) -> Report:
     idle, busy, beside, alone = [], [], [], []
     _latencies(client, asked, 1)
     for _ in range(rounds):
@@ -130,13 +125,26 @@ def _submit(client: httpx.Client, model: str) -> str:
     return address
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="turns of idle and busy")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of one phase")
-    parser.add_argument("--results", type=Path, help="file to write to")
-    options = parser.parse_args()
-    measured = measure(options.rounds, options.seconds)
-    if options.results:
-        options.results.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(measured, indent=1))
+def markdown(machine: Report, measured: Report) -> str:
+    """The page."""
+    lines = [
+        *heading("Requests while a job runs", machine),
+        "One server in embedded mode, one client asking `/predict` again and again, without and "
+        f"with a job of patch-shuffle, {measured['rounds']} turns of {measured['seconds']:g} s. "
+        "Forward passes of the job a second: alone, and beside the requests.",
+        "",
+        *table(
+            (
+                "asked",
+                "job",
+                "idle p50, ms",
+                "with the job p50, ms",
+                "p95, ms",
+                "ratio (≤ 3)",
+                "job alone, 1/s",
+                "beside, 1/s",
+            ),
+            (tuple(str(value) for value in pair.values()) for pair in measured["pairs"]),
+        ),
+    ]
+    return "\n".join([*lines, ""])

@@ -1,26 +1,24 @@
 """What the job store, the broker and Celery cost, by themselves and for each shard of a job.
 
-Run as `python -m benchmarks.queue`. Needs redis-server and PostgreSQL, as the tests do, and starts
-its own. A job of many short shards is run in one process and by a Celery worker with one process,
-in turns; the time between shards is what the queue costs, whatever else the machine does.
+`python -m benchmarks queue`; a part of `make bench`. Needs redis-server and PostgreSQL, as the
+tests do, and starts its own. A job of many short shards is run in one process and by a Celery worker
+with one process, in turns; the time between shards is what the queue costs, whatever else the
+machine does.
 """
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
 from app.settings import Settings
-from benchmarks.machine import describe
 from benchmarks.queue_place import MODEL, WAIT_S, Place, producer_of, worker
 from benchmarks.queue_requests import measure_requests
+from benchmarks.report import Report, heading, table
 from ipvit.datasets.catalogue import DatasetCatalogue
 from ipvit.experiments import EXPERIMENTS
 from ipvit.experiments.parameters import read_params
@@ -32,11 +30,36 @@ from tests.redis_server import RedisServer
 from wire.names import EVALUATION, INTERACTIVE, WORK_TASK
 from workers.evaluation import EvaluationOptions, EvaluationWorker
 
-RESULTS = Path(__file__).parent / "results"
 DATASET, EXPERIMENT = "cifar10-sample", "patch-drop"
 KINDS = ("in_process", "celery")
 SHARD_S = 30.0
 PARTIAL_BYTES = 4096
+STORE_SHARDS, MESSAGES = 400, 500
+JOB_SHARDS, RUNS, ROUNDS = 16, 40, 3
+
+
+def measure() -> Report:
+    """All measurements."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        redis, postgresql = RedisServer(folder), PostgreSQL()
+        try:
+            catalogue = DatasetCatalogue(folder / "data", folder / "cache")
+            request = request_of(catalogue)
+            sqlite = f"sqlite:///{folder}/jobs.sqlite3"
+            place = Place(folder, redis, postgresql.new_database())
+            return {
+                "store": {
+                    "sqlite": measure_store(sqlite, request, clients=4),
+                    "postgresql": measure_store(postgresql.new_database(), request, clients=16),
+                },
+                "broker": measure_broker(place),
+                "requests": requests(place),
+                "job": measure_gaps(place, request),
+            }
+        finally:
+            redis.stop()
+            postgresql.close()
 
 
 def each_ms(act: Callable[[], object], times: int) -> float:
@@ -49,11 +72,11 @@ def each_ms(act: Callable[[], object], times: int) -> float:
     return 1000 * statistics.median(taken)
 
 
-def request_of(catalogue: DatasetCatalogue, runs: int) -> JobRequest:
-    """A job whose shards take about as long as `runs` says."""
+def request_of(catalogue: DatasetCatalogue) -> JobRequest:
+    """A job of one condition."""
     dataset = catalogue.open(DATASET)
     facts = DatasetFacts(DATASET, "folder", dataset.fingerprint, len(dataset), len(dataset.classes))
-    given = {"modes": ["random"], "ratios": [0.5], "runs": runs}
+    given = {"modes": ["random"], "ratios": [0.5], "runs": RUNS}
     params = read_params(EXPERIMENTS[EXPERIMENT], given).model_dump(mode="json")
     return JobRequest(EXPERIMENT, (MODEL,), facts, params, 0)
 
@@ -64,10 +87,11 @@ def plan_of(request: JobRequest, shards: int) -> list[ShardPlan]:
     return [ShardPlan(MODEL, start * size, (start + 1) * size, size) for start in range(shards)]
 
 
-def measure_store(url: str, request: JobRequest, shards: int, clients: int) -> dict[str, float]:
+def measure_store(url: str, request: JobRequest, clients: int) -> dict[str, float]:
     """Cost of a shard's transactions for one worker, and how many shards a second many reach."""
     store = JobStore(url, patience_s=60)
     outcome = ShardOutcome(bytes(PARTIAL_BYTES), (), seconds=1.0, precision="fp32", device="cpu")
+    shards = STORE_SHARDS
     plan = [ShardPlan(MODEL, n, n + 1, 1) for n in range(shards)]
 
     def work_one(owner: str) -> bool:
@@ -108,12 +132,12 @@ def measure_store(url: str, request: JobRequest, shards: int, clients: int) -> d
     }
 
 
-def measure_broker(place: Place, messages: int) -> dict[str, float]:
+def measure_broker(place: Place) -> dict[str, float]:
     """Cost of a wake-up: sending it, and taking one that finds no work."""
     producer = producer_of(place)
     wake_up = lambda: producer.send_task(WORK_TASK, queue=EVALUATION)  # noqa: E731
     wake_up()
-    publish_ms = each_ms(wake_up, messages)
+    publish_ms = each_ms(wake_up, MESSAGES)
     with worker(place), place.redis.client() as client:
 
         def drain() -> float:
@@ -123,13 +147,13 @@ def measure_broker(place: Place, messages: int) -> dict[str, float]:
             return time.perf_counter() - started
 
         drain()  # those sent above, while the worker was still warming up
-        for _ in range(messages):
+        for _ in range(MESSAGES):
             wake_up()
         drain_s = drain()
-    return {"publish_ms": publish_ms, "empty_message_ms": 1000 * drain_s / messages}
+    return {"publish_ms": publish_ms, "empty_message_ms": 1000 * drain_s / MESSAGES}
 
 
-def measure_gaps(place: Place, request: JobRequest, shards: int, rounds: int) -> dict[str, Any]:
+def measure_gaps(place: Place, request: JobRequest) -> Report:
     """Time between shards in one process and by a Celery worker, in turns."""
     gaps: dict[str, list[float]] = {kind: [] for kind in KINDS}
     shard_s: dict[str, list[float]] = {kind: [] for kind in KINDS}
@@ -144,16 +168,16 @@ def measure_gaps(place: Place, request: JobRequest, shards: int, rounds: int) ->
     own = EvaluationWorker(store, options)
     producer = producer_of(place)
     with worker(place):
-        for turn in range(rounds + 1):
+        for turn in range(ROUNDS + 1):
             for kind in KINDS:
-                job = store.create_job(request, plan_of(request, shards))
+                job = store.create_job(request, plan_of(request, JOB_SHARDS))
                 if kind == "in_process":
                     while own.work_one():
                         pass
                 else:
-                    for _ in range(shards):
+                    for _ in range(JOB_SHARDS):
                         producer.send_task(WORK_TASK, queue=EVALUATION)
-                gap_s, taken_s = _gap(place, _finished(store, job.id), shards)
+                gap_s, taken_s = _gap(place, _finished(store, job.id))
                 if turn:  # the first loads models and decodes
                     gaps[kind].append(gap_s)
                     shard_s[kind].append(taken_s)
@@ -162,8 +186,8 @@ def measure_gaps(place: Place, request: JobRequest, shards: int, rounds: int) ->
     median = {kind: statistics.median(values) for kind, values in gaps.items()}
     extra_s = median["celery"] - median["in_process"]
     return {
-        "shards": shards,
-        "rounds": rounds,
+        "shards": JOB_SHARDS,
+        "rounds": ROUNDS,
         "shard_s": {kind: statistics.median(values) for kind, values in shard_s.items()},
         "gap_ms": {kind: 1000 * value for kind, value in median.items()},
         "overhead_of_these_shards": extra_s / statistics.median(shard_s["in_process"]),
@@ -171,7 +195,7 @@ def measure_gaps(place: Place, request: JobRequest, shards: int, rounds: int) ->
     }
 
 
-def requests(place: Place, times: int) -> dict[str, Any]:
+def requests(place: Place) -> Report:
     """What the way over Redis adds to `/predict`."""
     settings = Settings.model_validate(
         {
@@ -185,7 +209,7 @@ def requests(place: Place, times: int) -> dict[str, Any]:
         }
     )
     with worker(place, INTERACTIVE):
-        return measure_requests(settings, MODEL, times)
+        return measure_requests(settings, MODEL, MESSAGES)
 
 
 def _finished(store: JobStore, job_id: str) -> Job:
@@ -199,7 +223,7 @@ def _finished(store: JobStore, job_id: str) -> Job:
     return job
 
 
-def _gap(place: Place, job: Job, shards: int) -> tuple[float, float]:
+def _gap(place: Place, job: Job) -> tuple[float, float]:
     """Seconds between two shards, and of one shard."""
     with psycopg.connect(place.database_url) as connection:
         row = connection.execute(
@@ -209,48 +233,78 @@ def _gap(place: Place, job: Job, shards: int) -> tuple[float, float]:
     assert job.started_at is not None
     assert job.finished_at is not None
     worked_s = float(row[0])
-    return (job.finished_at - job.started_at - worked_s) / shards, worked_s / shards
+    return (job.finished_at - job.started_at - worked_s) / JOB_SHARDS, worked_s / JOB_SHARDS
 
 
-def main() -> None:
-    """Measure, write `results/queue.json`, print it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.queue", description=main.__doc__)
-    parser.add_argument("--shards", type=int, default=400, help="of the store's measurement")
-    parser.add_argument("--messages", type=int, default=500, help="of the broker's measurement")
-    parser.add_argument("--job-shards", type=int, default=16, help="of the jobs that are run")
-    parser.add_argument("--runs", type=int, default=40, help="draws of those jobs")
-    parser.add_argument("--rounds", type=int, default=3, help="times those jobs are run")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
-    asked = parser.parse_args()
-    machine = describe()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        redis, postgresql = RedisServer(folder), PostgreSQL()
-        try:
-            catalogue = DatasetCatalogue(folder / "data", folder / "cache")
-            request = request_of(catalogue, asked.runs)
-            sqlite = f"sqlite:///{folder}/jobs.sqlite3"
-            record = {
-                "machine": machine,
-                "store": {
-                    "sqlite": measure_store(sqlite, request, asked.shards, 4),
-                    "postgresql": measure_store(
-                        postgresql.new_database(), request, asked.shards, 16
+def markdown(machine: Report, measured: Report) -> str:
+    """The page."""
+    job, asked = measured["job"], measured["requests"]
+    stores = measured["store"].items()
+    lines = [
+        *heading("Store, broker and Celery", machine),
+        "A shard's own transactions are claim, renew and complete; medians of one worker.",
+        "",
+        *table(
+            (
+                "store",
+                "a shard's transactions, ms",
+                "shards/s of many workers",
+                "reading the lease, ms",
+                "renewing, ms",
+                "claim when idle, ms",
+                "creating, ms a shard",
+            ),
+            (
+                (
+                    name,
+                    f"{taken['shard_ms']:.1f}",
+                    f"{taken['shards_per_s_together']:.0f} ({taken['clients']} workers)",
+                    *(
+                        f"{taken[key]:.2f}"
+                        for key in ("look_ms", "renew_ms", "idle_claim_ms", "create_ms_a_shard")
                     ),
-                },
-            }
-            place = Place(folder, redis, postgresql.new_database())
-            record["broker"] = measure_broker(place, asked.messages)
-            record["requests"] = requests(place, asked.messages)
-            record["job"] = measure_gaps(place, request, asked.job_shards, asked.rounds)
-        finally:
-            redis.stop()
-            postgresql.close()
-    text = json.dumps(record, indent=1)
-    asked.results.mkdir(parents=True, exist_ok=True)
-    (asked.results / "queue.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
-
-
-if __name__ == "__main__":
-    main()
+                )
+                for name, taken in stores
+            ),
+        ),
+        "",
+        f"A wake-up over Redis: {measured['broker']['publish_ms']:.2f} ms to send, "
+        f"{measured['broker']['empty_message_ms']:.1f} ms for a worker to take one and find no "
+        "work.",
+        "",
+        "## Celery against in-process",
+        "",
+        f"The same job of {job['shards']} shards of {job['shard_s']['in_process']:.1f} s, in one "
+        f"process and by a Celery worker of one process in turns, medians of {job['rounds']} "
+        "rounds. Overhead is what Celery adds to the time between two shards.",
+        "",
+        *table(
+            (
+                "between shards in-process, ms",
+                "by Celery, ms",
+                "overhead of these shards",
+                "of 30 s shards (≤ 3 %)",
+            ),
+            [
+                (
+                    *(f"{job['gap_ms'][kind]:.1f}" for kind in KINDS),
+                    f"{100 * job['overhead_of_these_shards']:.2f} %",
+                    f"{100 * job['overhead_of_30_s_shards']:.3f} %",
+                )
+            ],
+        ),
+        "",
+        "## Requests",
+        "",
+        f"`/predict`'s task with a photo of {asked['photo_bytes'] // 1000} kB, called embedded and "
+        "over Redis in turns.",
+        "",
+        *table(
+            ("backend", "alone, p50 ms", f"{asked['callers']} callers, requests/s"),
+            (
+                (kind, f"{asked[kind]['alone_p50_ms']:.1f}", f"{asked[kind]['together_per_s']:.0f}")
+                for kind in ("embedded", "celery")
+            ),
+        ),
+    ]
+    return "\n".join([*lines, ""])

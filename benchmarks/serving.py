@@ -16,11 +16,38 @@ from typing import Any
 
 from benchmarks.machine import cores
 from benchmarks.processes import ROOT, Server, load, server
+from benchmarks.report import Report, heading, table
 
 CLIENTS = 32
 RATIOS = [round(0.1 * step, 1) for step in range(10)]
 SEEDS = list(range(5))
 ALLOWANCE_MS = 6.0
+
+MANY_COLUMNS = (
+    "model",
+    "forward, core-ms",
+    "as the engine runs it",
+    "decoding",
+    "empty upload",
+    "ceiling, 1/s",
+    "reached, 1/s",
+    "of ceiling (≥ 0.9)",
+    "CPU share",
+    "p50, ms",
+    "p95, ms",
+)
+ONE_COLUMNS = (
+    "model",
+    "`/predict` p50, ms",
+    "bound, ms",
+    "bare forward of 50, ms",
+    "`/occlude` p50, ms",
+    "of bare (≥ 0.9)",
+    "with pictures, ms",
+    "`/segment` p50, ms",
+    "capturing ÷ bare forward, 1 image (≤ 1.15)",
+    "16 images",
+)
 
 Samples = dict[str, list[float]]
 
@@ -139,3 +166,59 @@ def _judge(taken: dict[str, float]) -> dict[str, float]:
         "occlude_share_of_bare": fifty_ms / taken["occlude_p50_ms"],
         "occlude_pictures_share_of_bare": fifty_ms / taken["occlude_pictures_p50_ms"],
     }
+
+
+def markdown(machine: Report, measured: Report) -> str:
+    """The page."""
+    models = measured["models"].items()
+    lines = [
+        *heading("Serving", machine),
+        f"Medians of {measured['rounds']} rounds, parts and server in turns, photos of 500x400 px, "
+        "everything on this machine, the load client included. `make bench` repeats it.",
+        "",
+        f"## `/predict`, {measured['clients']} clients",
+        "",
+        "Ceiling = cores ÷ (forward + decoding + upload). *CPU share* compares the CPU time of a "
+        "request with the sum of its parts, whatever else the machine does.",
+        "",
+        *table(MANY_COLUMNS, ((name, *_many_cells(taken)) for name, taken in models)),
+        "",
+        "## One client",
+        "",
+        "`/predict` p50 must stay below the forward pass of one image (the faster of one core and "
+        "all cores) + decoding + 6 ms; `/occlude` with 10 ratios × 5 seeds must reach 0.9 of 50 "
+        "bare forwards (the faster of one pass over all cores and a share on each core).",
+        "",
+        *table(ONE_COLUMNS, ((name, *_one_cells(taken)) for name, taken in models)),
+        "",
+        "Resident memory of the server with all these models: "
+        f"{measured['resident_mb_with_random_models']:.0f} MB.",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _many_cells(taken: Report) -> tuple[str, ...]:
+    costs = ("batched_plain", "batched_engine", "decoding", "upload")
+    return (
+        *(f"{taken[f'{part}_core_ms']:.2f}" for part in costs),
+        f"{taken['ceiling_per_s']:.0f}",
+        f"{taken['predict_many_requests_per_s']:.0f}",
+        f"{taken['predict_share_of_ceiling']:.2f}",
+        f"{taken['predict_core_share']:.2f}",
+        f"{taken['predict_many_p50_ms']:.0f}",
+        f"{taken['predict_many_p95_ms']:.0f}",
+    )
+
+
+def _one_cells(taken: Report) -> tuple[str, ...]:
+    fifty_ms = min(taken["fifty_one_pass_ms"], taken["fifty_side_by_side_ms"])
+    captures = ("segment_p50_ms", "capture_ratio_of_1", "capture_ratio_of_16")
+    return (
+        f"{taken['predict_one_p50_ms']:.1f}",
+        f"{taken['predict_one_bound_ms']:.1f}",
+        f"{fifty_ms:.0f}",
+        f"{taken['occlude_p50_ms']:.0f}",
+        f"{taken['occlude_share_of_bare']:.2f}",
+        f"{taken['occlude_pictures_p50_ms']:.0f}",
+        *(f"{taken[key]:.2f}" if key in taken else "–" for key in captures),
+    )
