@@ -1,7 +1,8 @@
 """How fast `/predict` answers while a job runs in the same process, against an idle server.
 
-`python -m benchmarks interactive`; a part of `make bench`. Idle and busy phases take turns on one server, so that
-whatever else the machine does weighs on both; the answer is the ratio of their medians.
+`python -m benchmarks interactive`; a part of `make bench`. Idle and busy phases take turns on one
+server, so that whatever else the machine does weighs on both; the answer is the ratio of their
+medians.
 """
 
 import os

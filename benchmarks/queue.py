@@ -1,9 +1,9 @@
 """What the job store, the broker and Celery cost, by themselves and for each shard of a job.
 
 `python -m benchmarks queue`; a part of `make bench`. Needs redis-server and PostgreSQL, as the
-tests do, and starts its own. A job of many short shards is run in one process and by a Celery worker
-with one process, in turns; the time between shards is what the queue costs, whatever else the
-machine does.
+tests do, and starts its own. A job of many short shards is run in one process and by a Celery
+worker with one process, in turns; the time between shards is what the queue costs, whatever else
+the machine does.
 """
 
 import statistics
