@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from threading import Condition
+from threading import Condition, Lock
 
 from ipvit.errors import Overloaded
 from workers.tickets import BatchKey, Piece, Ticket
@@ -55,7 +55,9 @@ class BatchQueue:
         self.max_batch, self.max_wait_s, self.max_images = max_batch, max_wait_s, max_images
         self._seconds_to_clear = seconds_to_clear
         self._queues: dict[BatchKey, deque[Ticket]] = {}
-        self._changed = Condition()
+        self._lock = Lock()
+        self._calls = [Condition(self._lock) for _ in range(lanes)]
+        self._idle: set[int] = set()
         self._order = count()
         self._closed = False
         self._coming = 0
@@ -67,22 +69,22 @@ class BatchQueue:
 
     def announce(self) -> None:
         """A request is on its way; `put` or `withdraw` must follow."""
-        with self._changed:
+        with self._lock:
             self._coming += 1
 
     def withdraw(self) -> None:
         """An announced request does not come after all."""
-        with self._changed:
+        with self._lock:
             self._coming -= 1
             if self._coming == 0:
-                self._changed.notify_all()
+                self._wake_all()
 
     def put(self, ticket: Ticket, *, announced: bool = False) -> None:
         """Queue `ticket`; raises Overloaded at once if its images do not fit.
 
         announced: whether this is a request that was announced; not so if it raises.
         """
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise Overloaded("the service is shutting down", retry_after_s=1.0)
             if self.waiting and self.waiting + ticket.images > self.max_images:
@@ -98,31 +100,47 @@ class BatchQueue:
             self.waiting += ticket.images
             self._coming -= announced
             if is_first or self._ripens_in_s(ticket.key) <= 0:
-                self._changed.notify()
+                self._wake()
 
-    def take(self) -> Batch | None:
-        """The next batch, as soon as there is one; None once the queue is closed and empty."""
-        with self._changed:
+    def take(self, lane: int) -> Batch | None:
+        """The next batch, as soon as there is one; None once the queue is closed and empty.
+
+        lane: who asks, from 0.
+        """
+        with self._lock:
             while True:
                 self._drop_stale()
                 key, wait_s = self._next_key()
                 if key is not None:
-                    return self._cut(key)
+                    return self._cut(key, lane)
                 if self._closed and not self._queues:
                     return None
-                self._changed.wait(wait_s)
+                self._idle.add(lane)
+                self._calls[lane].wait(wait_s)
+                self._idle.discard(lane)
 
     def done(self, batch: Batch) -> None:
         """A lane has finished the batch it took."""
-        with self._changed:
+        with self._lock:
             self.busy -= 1
             self._running -= batch.images
 
     def close(self) -> None:
         """Take no more tickets; what waits is still handed out."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._wake_all()
+
+    def _wake(self) -> None:
+        """Call an idle lane, the first one before others."""
+        if self._idle:
+            lane = min(self._idle)
+            self._idle.discard(lane)
+            self._calls[lane].notify()
+
+    def _wake_all(self) -> None:
+        while self._idle:
+            self._wake()
 
     def _drop_stale(self) -> None:
         for key, queue in list(self._queues.items()):
@@ -159,7 +177,7 @@ class BatchQueue:
         in_the_house = self._running + self.waiting + self._coming
         return max(1, min(self.max_batch, math.ceil(in_the_house / self.lanes)))
 
-    def _cut(self, key: BatchKey) -> Batch:
+    def _cut(self, key: BatchKey, lane: int) -> Batch:
         """Take this lane's share of the queue of `key`."""
         queue = self._queues[key]
         share = room = self._share()
@@ -178,14 +196,16 @@ class BatchQueue:
                 queue.popleft()
         if not queue:
             del self._queues[key]
-        return self._begin(pieces, key, share)
-
-    def _begin(self, pieces: list[Piece], key: BatchKey, share: int) -> Batch:
-        """Count the batch as running, with the cores that nobody else will want meanwhile."""
         self.busy += 1
-        lanes_wanted = self.busy + math.ceil((self.waiting + self._coming) / share)
-        batch = Batch(key, tuple(pieces), max(1, self.threads // min(self.lanes, lanes_wanted)))
+        batch = Batch(key, tuple(pieces), self._threads_of(lane, share))
         self._running += batch.images
         if self._queues:
-            self._changed.notify()
+            self._wake()
         return batch
+
+    def _threads_of(self, lane: int, share: int) -> int:
+        """On the first lane, the cores that nobody else will want meanwhile; elsewhere one."""
+        if lane > 0:
+            return 1
+        lanes_wanted = self.busy + math.ceil((self.waiting + self._coming) / share)
+        return max(1, self.threads // min(self.lanes, lanes_wanted))

@@ -60,15 +60,21 @@ class EvaluationThread:
         return self._worker.shard_seconds
 
     def _run(self) -> None:
-        lower_priority()
         while not self._ending:
             self._wakened.wait()
             self._wakened.clear()
-            try:
-                while self._worker.work_one():
-                    pass
-            except StoreUnavailable as error:
-                # The reconciler wakes us again once the database is back.
-                log.warning("jobs wait: %s", error)
-            except Exception:
-                log.exception("working on a shard failed; its lease will run out")
+            # A thread for the occasion: with it goes its team of OpenMP threads (see Runtime).
+            shift = Thread(target=self._work_off, name="evaluation-shift", daemon=True)
+            shift.start()
+            shift.join()
+
+    def _work_off(self) -> None:
+        lower_priority()
+        try:
+            while self._worker.work_one():
+                pass
+        except StoreUnavailable as error:
+            # The reconciler wakes us again once the database is back.
+            log.warning("jobs wait: %s", error)
+        except Exception:
+            log.exception("working on a shard failed; its lease will run out")

@@ -6,6 +6,8 @@ for: each lane has a replica of its own for that, which shares the parameters.
 """
 
 import copy
+import math
+import time
 from collections.abc import Callable
 from threading import Lock
 
@@ -22,6 +24,8 @@ from workers.scripting import Run, without_interpreter
 
 Load = Callable[[ModelSpec], nn.Module]
 
+WORTH_SPREADING_S = 0.008
+
 
 class Network:
     """A model's weights on `device` in `precision`, with one replica for each lane."""
@@ -37,6 +41,7 @@ class Network:
         choose_attention_kernel(self._module, spec, precision=precision, device=self._device.type)
         if self._device.type == "cpu":
             lay_out_for_cpu(self._module)
+        self._seconds_an_image = math.inf
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
         mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
@@ -69,7 +74,13 @@ class Network:
         """Run a first forward pass, so that no caller pays for kernel selection."""
         self._replica(lane)
         side_px = self.spec.input_px
+        started_s = time.perf_counter()
         self.forward(np.zeros((1, 3, side_px, side_px), np.uint8), None, lane=lane)
+        self._seconds_an_image = min(self._seconds_an_image, time.perf_counter() - started_s)
+
+    def gains_from_threads(self, images: int) -> bool:
+        """Whether a batch is work enough for several threads; to wake them takes time, too."""
+        return images * self._seconds_an_image >= WORTH_SPREADING_S
 
     def _normalise(self, images: np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(images).to(self._device, torch.float32)

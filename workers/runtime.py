@@ -1,8 +1,12 @@
 """The engine: keeps models loaded and warm, and answers forward requests in merged batches.
 
 Lanes are threads that run networks. On a CPU there are as many as cores: under load each runs a
-batch of its own on one core, which needs no barriers between cores; a lane that finds nobody else
-at work spreads its batch over all cores. On an accelerator there is one lane.
+batch of its own on one core, which needs no barriers between cores; the first lane, when it finds
+nobody else at work, spreads its batch over all cores. On an accelerator there is one lane.
+
+No other thread computes on several cores. GNU OpenMP keeps a team of threads for each thread that
+ever did, and as soon as all teams together have more threads than the machine has cores, they sleep
+at each barrier instead of spinning: a forward pass of one image then takes up to twice as long.
 """
 
 import os
@@ -168,6 +172,7 @@ class Runtime:
         return self._networks[name]
 
     def _load_network(self, spec: ModelSpec) -> Network:
+        torch.set_num_threads(1)  # of this thread
         network = Network(spec, self._load(spec), device=self._device, precision=self.precision)
         for lane in range(len(self._lanes)):
             network.warm(lane)
@@ -180,8 +185,10 @@ class Runtime:
         return module
 
     def _serve(self, lane: int) -> None:
-        while (batch := self._queue.take()) is not None:
-            torch.set_num_threads(batch.threads)
+        while (batch := self._queue.take(lane)) is not None:
+            network = self._networks[batch.key.model]
+            spread = network.gains_from_threads(batch.images)
+            torch.set_num_threads(batch.threads if spread else 1)
             started = time.perf_counter()
             try:
                 self._answer(batch.pieces, batch, lane)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.catalogue import Catalogue, known_models
 from app.settings import Settings
@@ -192,10 +192,23 @@ def _write(result: Mapping[str, Any], folder: Path) -> None:
 
 
 def _print_rows(result: Mapping[str, Any]) -> None:
-    """The rows of the metric that the chart shows."""
+    """The rows of the metric that the chart shows; what is the same in all of them, once."""
     shown = [row for row in result["rows"] if row["metric"] == result["plot"]["metric"]]
-    conditions = list(dict.fromkeys(name for row in shown for name in row["condition"]))
-    table = Table("model", *conditions, result["plot"]["metric"], "95 %", "paper", box=None)
+    names = dict.fromkeys(name for row in shown for name in row["condition"])
+    values = {name: {str(row["condition"].get(name, "")) for row in shown} for name in names}
+    conditions = [name for name in names if len(values[name]) > 1]
+    same = ", ".join(f"{name} {min(values[name])}" for name in names if name not in conditions)
+    longest = max((len(row["model"]) for row in shown), default=0)
+    table = Table(
+        Column("model", min_width=longest),
+        *conditions,
+        result["plot"]["metric"],
+        "95 %",
+        "paper",
+        box=None,
+        caption=same or None,
+        caption_justify="left",
+    )
     for row in shown:
         interval = "" if row["low95"] is None else f"{row['low95']:.2f} to {row['high95']:.2f}"
         table.add_row(

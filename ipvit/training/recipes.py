@@ -133,12 +133,18 @@ RECIPES: Registry[Recipe] = Registry(
             summary="CNN on natural images; the teacher of pocket_deit",
             architecture="ipvit:pocket_cnn",
             architecture_options=_CNN_OPTIONS,
-            epochs=7,
+            epochs=26,
             batch_size=500,
             optimisation=Optimisation(
-                "sgd", lr=0.5, weight_decay=5e-4, warmup=0.25, label_smoothing=0.1
+                "sgd",
+                lr=0.5,
+                weight_decay=5e-4,
+                warmup=0.25,
+                ema_decay=0.998,
+                label_smoothing=0.1,
             ),
-            augmentation=Augmentation(crop="pad", flip=True),
+            augmentation=Augmentation(crop="pad", pad_px=4, flip=True),
+            low_resolution=(0.35, 24),
             whiten_stem=True,
         ),
         Recipe(

@@ -69,7 +69,7 @@ def _initial_model(
     recipe: Recipe, num_classes: int, seed: int, initial_state: dict[str, Tensor] | None
 ) -> nn.Module:
     options = dict(recipe.architecture_options)
-    if recipe.low_resolution is not None:
+    if recipe.low_resolution is not None and "img_size" in options:
         options["dynamic_img_size"] = True
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
