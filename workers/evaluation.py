@@ -272,10 +272,10 @@ class _ShardPace:
     throttle: Throttle
     batch_images: int
 
-    def next_batch(self) -> int:
+    def next_batch(self, most: int) -> int:
         """How many images the next forward pass may have."""
         self.keeper.check()
-        images = self.throttle.next_batch(self.batch_images)
+        images = self.throttle.next_batch(min(self.batch_images, most))
         self.keeper.check()
         return images
 

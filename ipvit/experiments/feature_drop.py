@@ -154,7 +154,7 @@ def evaluate(batch: ImageBatch, params: FeatureDropParams, evaluation: Evaluatio
         for run in range(condition.runs):
             seed = evaluation.seed + run
             with FeatureDrop(subject.module, site, rate, seed=seed, keys=batch.paths):
-                tally.count(index, run, subject.logits(images))
+                tally.count(index, run, subject.run(images, subject.module))
     return Partial(len(batch.paths), tally.sums)
 
 

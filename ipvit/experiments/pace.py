@@ -13,8 +13,8 @@ class Stopped(Exception):
 class Pace(Protocol):
     """Decides how fast an evaluation goes; asked before every forward pass."""
 
-    def next_batch(self) -> int:
-        """How many images the next forward pass may have, at least 1.
+    def next_batch(self, most: int) -> int:
+        """How many images the next forward pass may have, from 1 to `most`.
 
         May wait, to let more urgent work pass; raises a subclass of `Stopped` to end the
         evaluation.
@@ -24,10 +24,10 @@ class Pace(Protocol):
 
 @dataclass(frozen=True)
 class SteadyPace:
-    """Always the same number of images."""
+    """Never more than the same number of images."""
 
     batch_images: int = 64
 
-    def next_batch(self) -> int:
-        """`batch_images`."""
-        return self.batch_images
+    def next_batch(self, most: int) -> int:
+        """`batch_images`, or what there is."""
+        return min(self.batch_images, most)

@@ -3,9 +3,14 @@
 Images are in [0, 255] until the perturbation is done, so that a dropped pixel is 0 before
 normalisation (Naseer et al. 2021, §3.1). Every forward pass asks the pace first; how the images
 are cut into forward passes changes nothing but rounding.
+
+On a CPU a forward pass is small, so that what it works on stays in the caches (with 64 photos
+instead of 16 a DeiT-T is a third slower), and each core takes a part of it by itself, so that cores
+do not wait for each other at every layer.
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, overload
@@ -26,11 +31,17 @@ __all__ = ["Pace", "SteadyPace", "Stopped", "Subject"]
 
 Array = npt.NDArray[np.float32]
 
+CORE_PX = 8 * 224**2
+"""Pixels that a core of a CPU takes at a time: 8 photos, or many small images."""
+
+LEAST_PART_IMAGES = 4
+"""For a core of its own."""
+
 
 class Subject:
     """A loaded model in evaluation mode.
 
-    module: in `precision`, on `device`; hooks may be set on it while `run` calls it.
+    module: in `precision`, on `device`; hooks may be set on it where `run` gets a `forward`.
     pace: asked before every forward pass; may be exchanged between evaluations.
     """
 
@@ -57,6 +68,7 @@ class Subject:
         std = torch.tensor(spec.preprocessing.std, device=self.device).view(1, 3, 1, 1)
         self._scale, self._shift = 1 / (255 * std), -mean / std
         self._untrained: Subject | None = None
+        self._cores: ThreadPoolExecutor | None = None
 
     @classmethod
     def load(
@@ -107,23 +119,47 @@ class Subject:
 
         images: (n, 3, H, W) uint8 on the device, n at least 1, not normalised.
         forward: gets normalised (b, 3, H, W) in the module's dtype, returns a tensor (b, …) or
-            several by name; the module itself if None.
+            several by name; called once for each forward pass, in order. None is the module
+            itself, which several threads may call at the same time.
         Returns the answers of all n, (n, …) float32 in memory of the CPU.
         Raises what `pace.next_batch` raises.
         """
-        call = forward or self.module
         answers: list[Any] = []
         start = 0
         while start < len(images):
-            stop = start + self.pace.next_batch()
-            with torch.inference_mode():
-                answers.append(_to_numpy(call(self.normalise(images[start:stop]))))
+            most = min(len(images) - start, self._most_images(images))
+            stop = start + self.pace.next_batch(most)
+            answers.append(self._pass(images[start:stop], forward))
             start = stop
         return _concatenate(answers)
 
     def logits(self, images: Tensor) -> Array:
         """(n, classes) of (n, 3, H, W) uint8 on the device; the mean of two heads."""
         return self.run(images)
+
+    def _most_images(self, images: Tensor) -> int:
+        """In a forward pass."""
+        if self.device.type != "cpu":
+            return len(images)
+        px = images.shape[-2] * images.shape[-1]
+        return max(1, torch.get_num_threads() * CORE_PX // px)
+
+    def _pass(self, images: Tensor, forward: Callable[[Tensor], Any] | None) -> Any:
+        parts = min(torch.get_num_threads(), len(images) // LEAST_PART_IMAGES)
+        if forward is not None or self.device.type != "cpu" or parts < 2:
+            return self._call(forward or self.module, images)
+        if self._cores is None:
+            self._cores = ThreadPoolExecutor(
+                torch.get_num_threads(), "forward", torch.set_num_threads, (1,)
+            )
+        calls = [
+            self._cores.submit(self._call, self.module, part) for part in images.tensor_split(parts)
+        ]
+        return _concatenate([call.result() for call in calls])
+
+    def _call(self, forward: Callable[[Tensor], Any], images: Tensor) -> Any:
+        with torch.inference_mode():
+            return _to_numpy(forward(self.normalise(images)))
 
 
 def _to_numpy(answer: Any) -> Any:

@@ -95,9 +95,9 @@ def test_the_next_batches_are_read_while_the_network_computes() -> None:
     class Opening:
         """Opens the gate once the first batch is computed."""
 
-        def next_batch(self) -> int:
+        def next_batch(self, most: int) -> int:
             gate.open.set()
-            return 4
+            return min(4, most)
 
     outcome = run(dataset, toy_evaluation(CountsVisible(), pace=Opening()), pixels=gate)
     assert outcome.partial.images == 12
@@ -112,11 +112,11 @@ class Cancelled(Stopped):
 class StopsAfter:
     passes: int
 
-    def next_batch(self) -> int:
+    def next_batch(self, most: int) -> int:
         self.passes -= 1
         if self.passes < 0:
             raise Cancelled
-        return 2
+        return min(2, most)
 
 
 def test_stopping_does_not_wait_for_images_nobody_needs() -> None:
