@@ -1,8 +1,8 @@
 """One loaded model, ready to run on any lane.
 
-Images arrive as uint8 and are normalised here, after perturbation. Attention capture hooks modules,
-and a hook must see only the forward pass it was set for: each lane has a replica of its own for
-that, which shares the parameters.
+Images arrive as uint8 and are normalised here, after perturbation: (x / 255 - mean) / std is one
+multiply-add. Attention capture hooks modules, and a hook must see only the forward pass it was set
+for: each lane has a replica of its own for that, which shares the parameters.
 """
 
 import copy
@@ -27,38 +27,6 @@ Load = Callable[[ModelSpec], nn.Module]
 WORTH_SPREADING_S = 0.008
 
 
-class Normalise(nn.Module):
-    """uint8 images (n, 3, H, W) as a network reads them: (x / 255 - mean) / std in `dtype`."""
-
-    scale: torch.Tensor
-    shift: torch.Tensor
-
-    def __init__(self, spec: ModelSpec, dtype: torch.dtype) -> None:
-        super().__init__()
-        mean = torch.tensor(spec.preprocessing.mean).view(1, 3, 1, 1)
-        std = torch.tensor(spec.preprocessing.std).view(1, 3, 1, 1)
-        self.dtype = dtype
-        self.register_buffer("scale", 1 / (255 * std))
-        self.register_buffer("shift", -mean / std)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """One multiply-add in float32."""
-        return torch.addcmul(self.shift, images.float(), self.scale).to(self.dtype)
-
-
-class Classifier(nn.Module):
-    """uint8 images (n, 3, H, W) to float32 logits, all in one, so that it can be traced whole."""
-
-    def __init__(self, normalise: Normalise, network: nn.Module) -> None:
-        super().__init__()
-        self.normalise, self.network = normalise, network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (n, classes)."""
-        logits: torch.Tensor = self.network(self.normalise(images))
-        return logits.float()
-
-
 class Network:
     """A model's weights on `device` in `precision`, with one replica for each lane."""
 
@@ -76,12 +44,14 @@ class Network:
         self._seconds_an_image = math.inf
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
-        self._normalise = Normalise(spec, self._dtype).to(self._device)
-        self._run: Run = Classifier(self._normalise, self._module).eval()
+        mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
+        std = torch.tensor(spec.preprocessing.std, device=self._device).view(1, 3, 1, 1)
+        self._scale, self._shift = 1 / (255 * std), -mean / std
+        self._run: Run = self._module
         if self._device.type == "cpu":
             side_px = spec.input_px
-            pattern = torch.arange(3 * side_px**2).to(torch.uint8).view(3, side_px, side_px)
-            self._run = without_interpreter(self._run, pattern)
+            pattern = np.arange(3 * side_px**2).astype(np.uint8).reshape(1, 3, side_px, side_px)
+            self._run = without_interpreter(self._module, self._normalise(pattern)[0])
 
     def forward(
         self, images: np.ndarray, attention: AttentionQuery | None, *, lane: int
@@ -89,13 +59,11 @@ class Network:
         """Logits and attention of `images`, uint8 (n, 3, H, W); one call at a time for a lane."""
         maps: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
-            pixels = torch.from_numpy(images).to(self._device)
+            pixels = self._normalise(images)
             if attention is None:
                 logits = self._run(pixels)
             else:
-                logits, maps = self._capture(
-                    self._replica(lane), self._normalise(pixels), attention
-                )
+                logits, maps = self._capture(self._replica(lane), pixels, attention)
         return ForwardResult(
             logits=_to_numpy(logits),
             attention={layer: _to_numpy(rows) for layer, rows in maps.items()},
@@ -113,6 +81,10 @@ class Network:
     def gains_from_threads(self, images: int) -> bool:
         """Whether a batch is work enough for several threads; to wake them takes time, too."""
         return images * self._seconds_an_image >= WORTH_SPREADING_S
+
+    def _normalise(self, images: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(images).to(self._device, torch.float32)
+        return torch.addcmul(self._shift, pixels, self._scale).to(self._dtype)
 
     def _capture(
         self, module: nn.Module, pixels: torch.Tensor, attention: AttentionQuery

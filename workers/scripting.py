@@ -32,7 +32,7 @@ _tracing = Lock()
 def without_interpreter(module: nn.Module, image: torch.Tensor) -> Run:
     """`module` as TorchScript if that computes the very same, else `module` itself.
 
-    image: (3, H, W) of what the module takes, to trace and to check with.
+    image: (3, H, W) in the module's dtype, to trace and to check with.
     """
     with torch.inference_mode():
         try:
@@ -60,5 +60,5 @@ def _trace(module: nn.Module, images: torch.Tensor) -> Run:
 
 def _batch(image: torch.Tensor, count: int) -> torch.Tensor:
     """Different images, so that a trace which mixes them up is found out."""
-    factors = torch.linspace(0.5, 1.0, count, device=image.device)
-    return (image * factors.view(-1, 1, 1, 1)).to(image.dtype)
+    factors = torch.linspace(0.5, 1.0, count, device=image.device, dtype=image.dtype)
+    return image * factors.view(-1, 1, 1, 1)
