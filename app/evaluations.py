@@ -119,7 +119,7 @@ class Evaluations:
             if growing.shards_done < job.progress.shards_done:
                 for tally in growing.tallies:
                     tally.update(self.store, job.id)
-                growing.rows = rows_of(self.store, job, growing.tallies, self._catalogue.specs)
+                growing.rows = rows_of(job, growing.tallies, self._catalogue.specs)
                 growing.shards_done = sum(len(tally.numbers) for tally in growing.tallies)
             return growing.rows
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ FINALISE_LEASE_S = 300.0
 class Tally:
     """The sum of some shards of one model; grows as more are done.
 
-    numbers: the shards in it. Stacks are not kept: they are read again where they are needed.
+    numbers: the shards in it.
     """
 
     model: str
@@ -48,17 +48,8 @@ class Tally:
         for part in store.parts(job_id, self.model, known=self.numbers):
             self._add(part)
 
-    def record(
-        self, store: JobStore, job_id: str, spec: ModelSpec, weights_sha256: str
-    ) -> ModelRecord:
+    def record(self, spec: ModelSpec, weights_sha256: str) -> ModelRecord:
         """What the model did, as results want it."""
-
-        def stacks() -> Iterator[Arrays]:
-            for part in store.parts(job_id, self.model):
-                partial = unpack_partial(part.outcome.partial)
-                if part.number in self.numbers and partial.images:
-                    yield partial.stacks
-
         return ModelRecord(
             spec=spec,
             weights_sha256=weights_sha256,
@@ -67,7 +58,6 @@ class Tally:
             images=self.images,
             seconds=self.seconds,
             sums=self.sums,
-            stacks=stacks,
         )
 
     def _add(self, part: ShardPart) -> None:
@@ -119,9 +109,7 @@ def result_of(
             facts.name, facts.kind, facts.fingerprint, facts.images, facts.classes
         ),
         models=[
-            tally.record(
-                store, job.id, specs[tally.model], model_digest(specs[tally.model], cache_dir)
-            )
+            tally.record(specs[tally.model], model_digest(specs[tally.model], cache_dir))
             for tally in tallies
         ],
         failed=[image for tally in tallies for image in tally.failed],
@@ -131,9 +119,7 @@ def result_of(
     return {**result, "rows": _json_rows(result["rows"])}
 
 
-def rows_of(
-    store: JobStore, job: Job, tallies: list[Tally], specs: Mapping[str, ModelSpec]
-) -> list[dict[str, Any]]:
+def rows_of(job: Job, tallies: list[Tally], specs: Mapping[str, ModelSpec]) -> list[dict[str, Any]]:
     """Rows of what the tallies hold; none for an experiment that means nothing before its end."""
     experiment = EXPERIMENTS[job.request.experiment]
     if not experiment.incremental:
@@ -142,9 +128,7 @@ def rows_of(
     return _json_rows(
         row
         for tally in tallies
-        for row in model_rows(
-            experiment, params, tally.record(store, job.id, specs[tally.model], "")
-        )
+        for row in model_rows(experiment, params, tally.record(specs[tally.model], ""))
     )
 
 

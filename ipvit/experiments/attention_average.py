@@ -28,7 +28,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.fixed_point import ONE, to_fixed_point
 from ipvit.experiments.grid_choice import check_each_once
@@ -142,7 +141,7 @@ def evaluate(batch: ImageBatch, params: AttentionAverageParams, evaluation: Eval
 
 
 def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: AttentionAverageParams, spec: ModelSpec
+    sums: Arrays, images: int, params: AttentionAverageParams, spec: ModelSpec
 ) -> Sequence[Row]:
     """Two figures for each head, and the maps asked for."""
     average = sums["attention"].astype(np.float64) / (images * ONE)  # (layers, heads, rows, cols)

@@ -27,7 +27,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import check_each_once
 from ipvit.experiments.statistics import accuracy_row
@@ -183,9 +182,7 @@ def evaluate(batch: ImageBatch, params: BlockAccuracyParams, evaluation: Evaluat
     return Partial(len(batch.paths), {"correct": correct.astype(np.int64)})
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: BlockAccuracyParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, images: int, params: BlockAccuracyParams, spec: ModelSpec) -> Sequence[Row]:
     """Top-1 accuracy of each condition."""
     return [
         accuracy_row(condition.values, "top1", sums["correct"][index, None], images)

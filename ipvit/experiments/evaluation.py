@@ -18,7 +18,7 @@ from ipvit.datasets.dataset import Dataset, Entry
 from ipvit.datasets.truths import read_truth
 from ipvit.errors import InvalidInput
 from ipvit.experiments.experiment import Evaluation, Experiment, ExperimentParams, Partial
-from ipvit.experiments.partials import merge
+from ipvit.experiments.partials import EMPTY, merge
 from ipvit.preprocessing import Preprocessing
 
 __all__ = ["PixelSource", "RangeOutcome", "evaluate_range"]
@@ -115,17 +115,15 @@ def evaluate_range(
     ranges = [
         (first, min(first + batch_images, stop)) for first in range(start, stop, batch_images)
     ]
-    parts: list[Partial] = []
+    found = EMPTY
     failed: list[dict[str, str]] = []
     for (_, beyond), batch in zip(ranges, _read_ahead(read, ranges), strict=True):
         failed += batch.failed
         if len(batch.paths):
-            parts.append(experiment.evaluate(batch, params, evaluation))
-            if not parts[-1].stacks:  # memory does not grow with the range
-                parts = [merge(parts)]
+            found = merge([found, experiment.evaluate(batch, params, evaluation)])
         if on_progress is not None:
             on_progress(beyond - start)
-    return RangeOutcome(merge(parts), failed)
+    return RangeOutcome(found, failed)
 
 
 def _read_ahead(

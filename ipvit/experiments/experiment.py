@@ -5,8 +5,8 @@ line and documentation are derived from an `Experiment`; adding one is one file 
 `ipvit.experiments`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -102,12 +102,10 @@ class Partial:
     """What some images contributed, in a form that adds up.
 
     sums: added over batches, shards and workers. Counts are int64: their sum is exact.
-    stacks: one row an image, in the order of the data set; only where a sum cannot do.
     """
 
     images: int
     sums: Arrays
-    stacks: Arrays = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,9 +154,6 @@ class Plot:
     x_scale: Literal["linear", "log"] = "linear"
 
 
-Stacks = Callable[[], Iterator[Arrays]]
-
-
 @dataclass(frozen=True)
 class Experiment:
     """One figure or table of a paper.
@@ -172,7 +167,7 @@ class Experiment:
     forwards: passes through the model an image takes, for the estimate of the time.
     preprocessings: what is read of each image, the model's own input first; it may depend on
         the saliency model. Read ahead while the network computes.
-    rows: from sums and stacks (called for an iterator over shards' stacks, again if need be).
+    rows: from the sums of all images.
     incremental: whether rows of a part of the data set mean something.
     uses_saliency: whether these parameters need another model's attention; such parameters have
         a field `saliency_model`, None for the default.
@@ -192,7 +187,7 @@ class Experiment:
     forwards: Callable[[Any, ModelSpec], int]
     preprocessings: Callable[[Any, ModelSpec, ModelSpec | None], Sequence[Preprocessing]]
     evaluate: Callable[[ImageBatch, Any, Evaluation], Partial]
-    rows: Callable[[Arrays, Stacks, int, Any, ModelSpec], Sequence[Row]]
+    rows: Callable[[Arrays, int, Any, ModelSpec], Sequence[Row]]
     incremental: bool = True
     uses_saliency: Callable[[Any], bool] = lambda _: False
 

@@ -31,7 +31,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import check_each_once
 from ipvit.models.model_spec import ModelSpec
@@ -158,9 +157,7 @@ def evaluate(batch: ImageBatch, params: FeatureDropParams, evaluation: Evaluatio
     return Partial(len(batch.paths), tally.sums)
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: FeatureDropParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, images: int, params: FeatureDropParams, spec: ModelSpec) -> Sequence[Row]:
     """The accuracies of each condition."""
     return accuracy_rows(conditions(params, spec), sums, images, spec)
 

@@ -5,7 +5,7 @@ and get the same numbers.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from ipvit.datasets.dataset import Dataset
 from ipvit.datasets.label_mapping import map_labels
 from ipvit.errors import InvalidInput, UnknownName
 from ipvit.experiments.evaluation import PixelSource, evaluate_range
-from ipvit.experiments.experiment import Arrays, Evaluation, Experiment, ExperimentParams
+from ipvit.experiments.experiment import Evaluation, Experiment, ExperimentParams
 from ipvit.experiments.pace import Pace, SteadyPace
 from ipvit.experiments.result import DatasetRecord, ModelRecord, build_result
 from ipvit.models.model_spec import ModelSpec
@@ -164,9 +164,6 @@ class LocalRun:
         )
         partial = outcome.partial
 
-        def stacks() -> Iterator[Arrays]:
-            yield from [partial.stacks] if partial.stacks else []
-
         record = ModelRecord(
             spec=spec,
             weights_sha256=digest,
@@ -175,7 +172,6 @@ class LocalRun:
             images=partial.images,
             seconds=time.perf_counter() - started_s,
             sums=partial.sums,
-            stacks=stacks,
         )
         return record, outcome.failed
 

@@ -17,9 +17,11 @@ __all__ = ["EMPTY", "add_sums", "merge", "pack_partial", "unpack_partial"]
 EMPTY = Partial(images=0, sums={})
 """What no image contributed."""
 
+PREFIX = "sums/"
+
 
 def merge(partials: Iterable[Partial]) -> Partial:
-    """Add the sums and join the stacks, in the order given: that of the data set.
+    """Add the sums.
 
     Parts without images are left out. Raises ValueError if two parts do not hold the same arrays.
     """
@@ -28,13 +30,9 @@ def merge(partials: Iterable[Partial]) -> Partial:
         return EMPTY
     for part in parts[1:]:
         _check_same(parts[0].sums, part.sums)
-        _check_same(parts[0].stacks, part.stacks)
     return Partial(
         images=sum(part.images for part in parts),
         sums=reduce(add_sums, (part.sums for part in parts)),
-        stacks={
-            name: np.concatenate([part.stacks[name] for part in parts]) for name in parts[0].stacks
-        },
     )
 
 
@@ -49,8 +47,7 @@ def add_sums(left: Arrays, right: Arrays) -> Arrays:
 def pack_partial(partial: Partial) -> bytes:
     """The partial as a compressed npz file."""
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {f"sums/{name}": array for name, array in partial.sums.items()}
-    arrays |= {f"stacks/{name}": array for name, array in partial.stacks.items()}
+    arrays: dict[str, Any] = {f"{PREFIX}{name}": array for name, array in partial.sums.items()}
     np.savez_compressed(buffer, images=np.int64(partial.images), **arrays)
     return buffer.getvalue()
 
@@ -60,21 +57,13 @@ def unpack_partial(data: bytes) -> Partial:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = dict(file)
-            return Partial(
-                images=int(arrays["images"]),
-                sums=_group(arrays, "sums/"),
-                stacks=_group(arrays, "stacks/"),
-            )
+            return Partial(int(arrays.pop("images")), _without_prefix(arrays))
     except Exception as error:  # a broken file fails in zipfile, zlib, numpy or here
         raise ValueError(f"expected a packed partial result, got other bytes: {error}") from error
 
 
-def _group(arrays: Arrays, prefix: str) -> Arrays:
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+def _without_prefix(arrays: Arrays) -> Arrays:
+    return {name.removeprefix(PREFIX): array for name, array in arrays.items()}
 
 
 def _check_same(left: Mapping[str, object], right: Mapping[str, object]) -> None:

@@ -34,7 +34,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import MODEL_GRID, check_each_once, check_grids, choose_grids
 from ipvit.experiments.patch_dropping import Drop, Dropping, Mode
@@ -152,9 +151,7 @@ def evaluate(batch: ImageBatch, params: PatchDropParams, evaluation: Evaluation)
     return Partial(images=len(batch.paths), sums={**tally.sums, "dropped": dropped})
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: PatchDropParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, images: int, params: PatchDropParams, spec: ModelSpec) -> Sequence[Row]:
     """Accuracy and information loss of every condition."""
     drops = _drops(params, spec)
     lost = [

@@ -26,7 +26,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import check_each_once, check_grids, choose_grids
 from ipvit.grid import Grid
@@ -115,9 +114,7 @@ def evaluate(batch: ImageBatch, params: PatchShuffleParams, evaluation: Evaluati
     return Partial(images=len(batch.paths), sums=tally.sums)
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: PatchShuffleParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, images: int, params: PatchShuffleParams, spec: ModelSpec) -> Sequence[Row]:
     """Accuracy for every grid."""
     return accuracy_rows(conditions(params, spec), sums, images, spec)
 

@@ -25,7 +25,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import check_each_once
 from ipvit.models.model_spec import ModelSpec
@@ -116,9 +115,7 @@ def evaluate(batch: ImageBatch, params: PlacementParams, evaluation: Evaluation)
     return Partial(images=len(batch.paths), sums=tally.sums)
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, images: int, params: PlacementParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, images: int, params: PlacementParams, spec: ModelSpec) -> Sequence[Row]:
     """Accuracy for every corner."""
     return accuracy_rows(conditions(params, spec), sums, images, spec)
 

@@ -5,15 +5,15 @@ One JSON object, the same from the command line and from jobs on any number of w
 
 import platform
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from ipvit import __version__
 from ipvit.datasets.dataset import Dataset
-from ipvit.experiments.experiment import Arrays, Experiment, ExperimentParams, Row, Stacks
+from ipvit.experiments.experiment import Arrays, Experiment, ExperimentParams, Row
 from ipvit.experiments.paper_values import paper_value
 from ipvit.experiments.parameters import format_assignments
 from ipvit.models.model_spec import ModelSpec
@@ -50,16 +50,12 @@ class DatasetRecord:
         )
 
 
-def _no_stacks() -> Iterator[Arrays]:
-    return iter(())
-
-
 @dataclass(frozen=True, eq=False)
 class ModelRecord:
     """What one model did.
 
     images: evaluated, those that could not be decoded left out. seconds: of computing, all
-    workers together. sums, stacks: merged partials; see `Partial`.
+    workers together. sums: of all partials; see `Partial`.
     """
 
     spec: ModelSpec
@@ -69,14 +65,13 @@ class ModelRecord:
     images: int
     seconds: float
     sums: Arrays
-    stacks: Stacks = field(default=_no_stacks)
 
 
 def model_rows(experiment: Experiment, params: ExperimentParams, record: ModelRecord) -> list[Json]:
     """The rows of one model, JSON-able; none if it has evaluated no image."""
     if record.images == 0:
         return []
-    rows = experiment.rows(record.sums, record.stacks, record.images, params, record.spec)
+    rows = experiment.rows(record.sums, record.images, params, record.spec)
     return [_row(experiment, record.spec, row) for row in rows]
 
 

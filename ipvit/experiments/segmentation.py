@@ -39,7 +39,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.fixed_point import from_fixed_point, to_fixed_point
 from ipvit.experiments.grid_choice import check_each_once
@@ -245,9 +244,7 @@ def _token_rows(
     return np.concatenate(parts)
 
 
-def rows(
-    sums: Arrays, _stacks: Stacks, _images: int, params: SegmentationParams, spec: ModelSpec
-) -> Sequence[Row]:
+def rows(sums: Arrays, _images: int, params: SegmentationParams, spec: ModelSpec) -> Sequence[Row]:
     """Both indices of each condition, in %, over the images that show an object."""
     images = int(sums["images"])
     if images == 0:

@@ -39,7 +39,6 @@ from ipvit.experiments.experiment import (
     Partial,
     Plot,
     Row,
-    Stacks,
 )
 from ipvit.experiments.grid_choice import MODEL_GRID, check_each_once, check_grids, choose_grids
 from ipvit.experiments.superclasses import IMAGENET_SUPERCLASSES
@@ -198,7 +197,7 @@ def _features(pixels: npt.NDArray[np.uint8], evaluation: Evaluation) -> npt.NDAr
 
 
 def rows(
-    sums: Arrays, _stacks: Stacks, _images: int, params: TokenCorrelationParams, spec: ModelSpec
+    sums: Arrays, _images: int, params: TokenCorrelationParams, spec: ModelSpec
 ) -> Sequence[Row]:
     """Mean, deviation and groups of each condition; none where no feature varies."""
     groups = tuple(_groups(params, spec))

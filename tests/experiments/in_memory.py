@@ -113,6 +113,5 @@ def evaluate(
     ]
     parts = [unpack_partial(pack_partial(outcome.partial)) for outcome in outcomes]
     whole = merge(parts)
-    stacks = [part.stacks for part in parts]
-    rows = experiment.rows(whole.sums, lambda: iter(stacks), whole.images, params, subject.spec)
+    rows = experiment.rows(whole.sums, whole.images, params, subject.spec)
     return outcomes, list(rows)

@@ -13,8 +13,7 @@ counts = arrays.arrays(np.int64, (2, 3), elements=st.integers(0, 2**40))
 @st.composite
 def partials(draw: st.DrawFn) -> Partial:
     images = draw(st.integers(1, 4))
-    rows = draw(arrays.arrays(np.float32, (images, 2), elements=st.floats(-1, 1, width=32)))
-    return Partial(images, {"right": draw(counts)}, {"features": rows})
+    return Partial(images, {"right": draw(counts)})
 
 
 @given(parts=st.lists(partials(), min_size=1, max_size=5), cut=st.integers(0, 5))
@@ -23,7 +22,6 @@ def test_merging_in_steps_is_merging_at_once(parts: list[Partial], cut: int) -> 
     in_steps = merge([merge(parts[:cut]), merge(parts[cut:])])
     assert at_once.images == in_steps.images == sum(part.images for part in parts)
     np.testing.assert_array_equal(at_once.sums["right"], in_steps.sums["right"])
-    np.testing.assert_array_equal(at_once.stacks["features"], in_steps.stacks["features"])
 
 
 @given(part=partials())
@@ -31,15 +29,13 @@ def test_bytes_and_back(part: Partial) -> None:
     back = unpack_partial(pack_partial(part))
     assert back.images == part.images
     np.testing.assert_array_equal(back.sums["right"], part.sums["right"])
-    np.testing.assert_array_equal(back.stacks["features"], part.stacks["features"])
     assert back.sums["right"].dtype == np.int64
-    assert back.stacks["features"].dtype == np.float32
 
 
 def test_nothing_is_nothing() -> None:
     assert merge([]).images == 0
     back = unpack_partial(pack_partial(EMPTY))
-    assert (back.images, dict(back.sums), dict(back.stacks)) == (0, {}, {})
+    assert (back.images, dict(back.sums)) == (0, {})
     part = Partial(1, {"right": np.ones(2, np.int64)})
     assert merge([EMPTY, part, EMPTY]).sums["right"].tolist() == [1, 1]
 

@@ -73,7 +73,7 @@ def test_what_is_visible_by_hand() -> None:
         [1, 0, 0],
     ]
     assert partial.sums["dropped"].sum(axis=1).tolist() == [0, 24, 24, 48, 72, 32]
-    rows = SPEC.rows(partial.sums, lambda: iter(()), partial.images, params, TOY)
+    rows = SPEC.rows(partial.sums, partial.images, params, TOY)
     top1 = [row for row in rows if row.metric == "top1"]
     assert [row.runs for row in top1] == [1, 3, 3, 3, 3, 1]
     assert [row.value for row in top1] == [12.5] * 6

@@ -126,7 +126,7 @@ def test_rows_and_forwards() -> None:
     params = PatchShuffleParams(grids=("1x1", "2x2"), runs=3)
     assert SPEC.forwards(params, TOY) == 4
     partial = counts(cells_of_their_index(8), params, [0, 8])
-    rows = SPEC.rows(partial.sums, lambda: iter(()), partial.images, params, TOY)
+    rows = SPEC.rows(partial.sums, partial.images, params, TOY)
     assert [(row.metric, row.condition["cells"], row.runs) for row in rows] == [
         ("top1", 1, 1),
         ("top1", 4, 3),

@@ -29,7 +29,7 @@ def test_a_small_image_is_where_it_was_put() -> None:
     )
     # Label 0 is the top left quadrant, 1 the top right, …: each corner is right once.
     assert outcome.partial.sums["top1"].tolist() == [[1], [1], [1], [1]]
-    rows = SPEC.rows(outcome.partial.sums, lambda: iter(()), 8, params, TOY)
+    rows = SPEC.rows(outcome.partial.sums, 8, params, TOY)
     assert [row.condition["size_px"] for row in rows[:4]] == [2, 2, 2, 2]
 
 

@@ -147,7 +147,7 @@ def test_a_set_without_objects_has_no_rows(images: MemorySet, tiny_vit: Subject)
     outcomes, _ = evaluate(SPEC, PARAMS, tiny_vit, images, cuts=(3, 4))
     alone = outcomes[1].partial
     assert alone.images == 1
-    assert list(SPEC.rows(alone.sums, lambda: iter(()), 1, PARAMS, TINY)) == []
+    assert list(SPEC.rows(alone.sums, 1, PARAMS, TINY)) == []
 
 
 def test_the_network_is_as_before(images: MemorySet, tiny_vit: Subject) -> None:

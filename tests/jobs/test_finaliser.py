@@ -72,7 +72,7 @@ def test_rows_grow_with_the_shards(store: JobStore, job: Job) -> None:
     assert (tallies[0].numbers, tallies[0].images) == ({0, 1}, 10)
     tallies[0].update(store, job.id)
     tallies[1].update(store, job.id)
-    assert [row["value"] for row in rows_of(store, job, tallies, MODELS)] == [11.0, 1100.0]
+    assert [row["value"] for row in rows_of(job, tallies, MODELS)] == [11.0, 1100.0]
 
 
 def test_the_last_shard_gives_the_result(store: JobStore, job: Job, tmp_path: Path) -> None:
@@ -127,5 +127,5 @@ def test_shards_of_different_machines_are_named(store: JobStore, job: Job) -> No
         store.complete(shard.lease, replace(outcome, **changes))
     tally = Tally(job.request.models[0])
     tally.update(store, job.id)
-    record = tally.record(store, job.id, MODELS["pocket_deit"], "")
+    record = tally.record(MODELS["pocket_deit"], "")
     assert (record.precision, record.device) == ("bf16, fp32", "cpu, cuda:0")
