@@ -1,3 +1,5 @@
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from ipvit.analyses.direct import DirectForward
 from ipvit.analyses.forward import ForwardRequest
@@ -108,3 +110,36 @@ def test_memory_that_must_not_be_written_is_taken() -> None:
 def test_missing_weights_are_said(tmp_path: Path) -> None:
     with pytest.raises(WeightsUnavailable, match="ipvit models pull deit_t"):
         Subject.load(MODELS["deit_t"], tmp_path)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(usual)
+
+
+class Watched(nn.Module):
+    """Tells which threads called it, with how many images and threads of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[int, int, int]] = []
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        self.calls.append((threading.get_ident(), len(pixels), torch.get_num_threads()))
+        return pixels.mean((1, 2, 3))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_each_core_takes_a_part_by_itself_unless_a_forward_is_given() -> None:
+    subject = Subject(TINY, Watched())
+    images = torch.from_numpy(photos(9))
+    together = subject.logits(images)
+    watched = subject.module
+    assert isinstance(watched, Watched)
+    assert sorted((images, threads) for _, images, threads in watched.calls) == [(4, 1), (5, 1)]
+    watched.calls.clear()
+    np.testing.assert_array_equal(subject.run(images, watched), together)
+    assert watched.calls == [(threading.get_ident(), 9, 2)]
