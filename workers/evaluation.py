@@ -147,9 +147,10 @@ class EvaluationWorker:
         except Exception as error:
             self._report(shard, error)
         else:
-            if self._write(shard, outcome):
-                self.shards_done += 1
-                self.shard_seconds += outcome.seconds
+            was_last = self._write(shard, outcome)
+            self.shards_done += 1
+            self.shard_seconds += outcome.seconds
+            if was_last:
                 self._finalise()
         return True
 
@@ -202,7 +203,7 @@ class EvaluationWorker:
         )
 
     def _write(self, shard: Shard, outcome: ShardOutcome) -> bool:
-        """Write a shard that is computed, however long the database is away.
+        """Write a shard that is computed, however long the database is away; was it the last?
 
         A worker that must end tries for some seconds more; then the shard is computed again.
         """

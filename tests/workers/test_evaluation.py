@@ -1,5 +1,6 @@
 """A worker on real data: same numbers however it is cut, and every way out of a shard."""
 
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -128,8 +129,11 @@ def test_numbers_do_not_depend_on_shards_and_batches(
     found = []
     for size, batch in ((IMAGES, 64), (1, 64), (7, 4), (5, 1)):
         job = submit(size)
-        work_off(EvaluationWorker(store, replace(options, batch_images=batch)))
+        worker = EvaluationWorker(store, replace(options, batch_images=batch))
+        work_off(worker)
         found.append(rows(store, job))
+        assert worker.shards_done == 2 * math.ceil(IMAGES / size)  # for each of two models
+        assert worker.shard_seconds > 0
     assert found[0][0]["images"] == IMAGES
     assert all(other == found[0] for other in found[1:])
 
