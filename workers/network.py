@@ -19,6 +19,7 @@ from ipvit.analyses.forward import AttentionQuery, ForwardResult
 from ipvit.models.attention_kernel import choose_attention_kernel
 from ipvit.models.cpu_layout import lay_out_for_cpu
 from ipvit.models.model_spec import ModelSpec
+from ipvit.models.normaliser import Normaliser
 from ipvit.models.precision import DTYPES, Precision, convert
 from workers.scripting import Run, without_interpreter
 
@@ -44,13 +45,11 @@ class Network:
         self._seconds_an_image = math.inf
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
-        mean = torch.tensor(spec.preprocessing.mean, device=self._device).view(1, 3, 1, 1)
-        std = torch.tensor(spec.preprocessing.std, device=self._device).view(1, 3, 1, 1)
-        self._scale, self._shift = 1 / (255 * std), -mean / std
+        self._normalise = Normaliser(spec.preprocessing, device=self._device, dtype=self._dtype)
         self._run: Run = self._module
         if self._device.type == "cpu":
             side_px = spec.input_px
-            pattern = np.arange(3 * side_px**2).astype(np.uint8).reshape(1, 3, side_px, side_px)
+            pattern = torch.arange(3 * side_px**2).to(torch.uint8).view(1, 3, side_px, side_px)
             self._run = without_interpreter(self._module, self._normalise(pattern)[0])
 
     def forward(
@@ -59,7 +58,7 @@ class Network:
         """Logits and attention of `images`, uint8 (n, 3, H, W); one call at a time for a lane."""
         maps: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
-            pixels = self._normalise(images)
+            pixels = self._normalise(torch.from_numpy(images).to(self._device))
             if attention is None:
                 logits = self._run(pixels)
             else:
@@ -81,10 +80,6 @@ class Network:
     def gains_from_threads(self, images: int) -> bool:
         """Whether a batch is work enough for several threads; to wake them takes time, too."""
         return images * self._seconds_an_image >= WORTH_SPREADING_S
-
-    def _normalise(self, images: np.ndarray) -> torch.Tensor:
-        pixels = torch.from_numpy(images).to(self._device, torch.float32)
-        return torch.addcmul(self._shift, pixels, self._scale).to(self._dtype)
 
     def _capture(
         self, module: nn.Module, pixels: torch.Tensor, attention: AttentionQuery
