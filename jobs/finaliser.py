@@ -1,9 +1,8 @@
 """Build results from what shards found: the final one, and what there is so far."""
 
 import logging
-import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,7 +100,7 @@ def result_of(
         tally.update(store, job.id)
     facts = job.request.dataset
     until = job.finished_at or time.time()
-    result = build_result(
+    return build_result(
         experiment,
         params,
         seed=job.request.seed,
@@ -116,7 +115,6 @@ def result_of(
         seconds=max(0.0, until - (job.started_at or until)),
         created_at=datetime.fromtimestamp(job.created_at, UTC),
     )
-    return {**result, "rows": _json_rows(result["rows"])}
 
 
 def rows_of(job: Job, tallies: list[Tally], specs: Mapping[str, ModelSpec]) -> list[dict[str, Any]]:
@@ -125,21 +123,10 @@ def rows_of(job: Job, tallies: list[Tally], specs: Mapping[str, ModelSpec]) -> l
     if not experiment.incremental:
         return []
     params = read_params(experiment, job.request.params)
-    return _json_rows(
+    return [
         row
         for tally in tallies
         for row in model_rows(experiment, params, tally.record(specs[tally.model], ""))
-    )
-
-
-def _json_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows whose numbers are numbers: JSON knows no NaN, which browsers refuse to read."""
-    return [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        for row in rows
     ]
 
 

@@ -214,7 +214,7 @@ def _print_rows(result: Mapping[str, Any]) -> None:
         table.add_row(
             row["model"],
             *(str(row["condition"].get(name, "")) for name in conditions),
-            f"{row['value']:.2f}",
+            "–" if row["value"] is None else f"{row['value']:.2f}",
             interval,
             f"{row['paper']['value']:g}" if row["paper"] else "",
         )

@@ -44,6 +44,8 @@ def curves_of(results: Sequence[Result], metric: str | None = None) -> list[Curv
         for row in result["rows"]:
             if row["metric"] != shown or plot["x"] not in row["condition"]:
                 continue
+            if row["value"] is None:
+                continue
             series = tuple(row["condition"].get(name) for name in plot["series"])
             key = (index, row["model"], series)
             if key not in curves:

@@ -3,6 +3,7 @@
 One JSON object, the same from the command line and from jobs on any number of workers.
 """
 
+import math
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -81,14 +82,19 @@ def _row(experiment: Experiment, spec: ModelSpec, row: Row) -> Json:
         "model": spec.name,
         "condition": dict(row.condition),
         "metric": row.metric,
-        "value": row.value,
-        "standard_error": row.standard_error,
-        "low95": row.low95,
-        "high95": row.high95,
+        "value": _number(row.value),
+        "standard_error": _number(row.standard_error),
+        "low95": _number(row.low95),
+        "high95": _number(row.high95),
         "images": row.images,
         "runs": row.runs,
         "paper": None if paper is None else asdict(paper),
     }
+
+
+def _number(value: float | None) -> float | None:
+    """None for what is no number: JSON knows no NaN, and browsers refuse to read it."""
+    return None if value is None or not math.isfinite(value) else value
 
 
 def build_result(

@@ -1,13 +1,18 @@
 import csv
 import io
 import json
+import math
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from ipvit.experiments import EXPERIMENTS
+from ipvit.experiments.curves import curves_of
+from ipvit.experiments.experiment import Row
+from ipvit.experiments.figure import draw
 from ipvit.experiments.parameters import parse_assignments
 from ipvit.experiments.patch_drop import PatchDropParams
 from ipvit.experiments.result import DatasetRecord, ModelRecord, build_result, model_rows
@@ -55,6 +60,18 @@ def test_rows_hold_ours_and_the_papers_numbers() -> None:
     assert half["paper"]["value"] == 75.5
     lost = [row["value"] for row in rows if row["metric"] == "information_loss"]
     assert lost == [0, 0.5]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_no_number_is_null_and_is_left_out_of_the_chart(value: float) -> None:
+    row = Row({"ratio": 0.0}, "top1", value, images=1, low95=value, high95=value)
+    experiment = replace(SPEC, rows=lambda *_: [row])
+    (found,) = model_rows(experiment, PARAMS, record())
+    assert (found["value"], found["low95"], found["high95"]) == (None, None, None)
+    result = a_result() | {"rows": [found]}
+    json.dumps(result, allow_nan=False)
+    assert curves_of([result]) == []
+    assert draw([result]).startswith(b"\x89PNG")
 
 
 def test_a_result_says_what_is_needed_to_repeat_it() -> None:

@@ -1,7 +1,5 @@
 """Results are built from shards in any order, and a failure to build one is told."""
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from ipvit.experiments.experiment import Partial
 from ipvit.experiments.partials import pack_partial
 from ipvit.models.specs import MODELS
 from jobs import finaliser
-from jobs.finaliser import Tally, finalise_next, result_of, rows_of
+from jobs.finaliser import Tally, finalise_next, rows_of
 from jobs.records import Job, ShardOutcome
 from jobs.results import MAX_FINALISE_ATTEMPTS
 from jobs.store import JobStore
@@ -90,14 +88,6 @@ def test_the_last_shard_gives_the_result(store: JobStore, job: Job, tmp_path: Pa
     ]
     assert result["seconds"] == [2.0, 2.0]
     assert not finalise_next(store, MODELS, tmp_path)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_what_is_no_number_is_null(store: JobStore, job: Job, tmp_path: Path, value: float) -> None:
-    do_shards(store, [0, 1, 2, 3], value)
-    result = result_of(store, store.job(job.id), MODELS, tmp_path)
-    assert {row["value"] for row in result["rows"]} == {None}
-    json.dumps(result, allow_nan=False)
 
 
 def test_a_result_that_cannot_be_built_fails_the_job_with_the_reason(
