@@ -23,6 +23,9 @@ from threading import Condition, Lock
 from ipvit.errors import Overloaded
 from workers.tickets import BatchKey, Piece, Ticket
 
+MAX_FILE_BYTES = 1024 * 1024
+"""How much a lane decodes for one batch at most; large photos should not wait for each other."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -182,11 +185,13 @@ class BatchQueue:
         queue = self._queues[key]
         share = room = self._share()
         pieces: list[Piece] = []
-        while room and queue:
+        file_bytes = 0
+        while room and queue and file_bytes < MAX_FILE_BYTES:
             ticket = queue[0]
             start, stop = ticket.taken, min(ticket.images, ticket.taken + room)
             if ticket.claim():
                 pieces.append(Piece(ticket, start, stop))
+                file_bytes += ticket.file_bytes
                 room -= stop - start
             else:
                 stop = ticket.images

@@ -5,7 +5,7 @@ those that wait and refuses new ones, so that the analysis ends at its next step
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +14,9 @@ from threading import Lock
 from ipvit.analyses.forward import AnalysisContext, ForwardRequest, ForwardResult
 from ipvit.errors import DeadlineExceeded
 from ipvit.images import DecodedImage, ImageLimits
+from ipvit.models.model_spec import ModelSpec
 from workers.intake import Intake
+from workers.photo import Photo
 from workers.runtime import Runtime
 
 MASK_PIXELS = 4_000_000
@@ -60,14 +62,18 @@ class Call:
         Raises CancelledError once the call is cancelled, DeadlineExceeded once it is too late.
         """
         self.check()
-        left_s = None if self._expires is None else self._expires - time.monotonic()
-        future = self._runtime.submit(request, left_s, announced=self._announced)
+        future = self._runtime.submit(request, self._left_s(), announced=self._announced)
         self._announced = False
-        with self._lock:
-            self._futures.append(future)
-            if self._cancelled:
-                future.cancel()
-        return future
+        return self._watched(future)
+
+    def photo(self, data: bytes, specs: Sequence[ModelSpec]) -> Photo:
+        """The upload in `data` as these models will see it, not decoded yet."""
+        return Photo(data, self._intake.limits, specs)
+
+    def submit_photo(self, photo: Photo, spec: ModelSpec) -> Future[ForwardResult]:
+        """Queue `photo` for one of its models, as `submit` does."""
+        self.check()
+        return self._watched(self._runtime.submit_photo(photo, spec, self._left_s()))
 
     def check(self) -> None:
         """Raise CancelledError or DeadlineExceeded if nobody waits for the answer any more."""
@@ -96,6 +102,17 @@ class Call:
             if self._announced:
                 self._runtime.withdraw()
                 self._announced = False
+
+    def _left_s(self) -> float | None:
+        return None if self._expires is None else self._expires - time.monotonic()
+
+    def _watched(self, future: Future[ForwardResult]) -> Future[ForwardResult]:
+        """`future`, to be cancelled with the call."""
+        with self._lock:
+            self._futures.append(future)
+            if self._cancelled:
+                future.cancel()
+        return future
 
     def mask_limits(self, image: DecodedImage) -> ImageLimits:
         """What a mask over `image` may measure: no more than the image, or than a screen."""

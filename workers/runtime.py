@@ -26,6 +26,7 @@ from ipvit.models.model_spec import ModelSpec
 from ipvit.models.precision import choose_precision
 from workers.batching import Batch, BatchQueue
 from workers.network import Load, Network
+from workers.photo import Photo
 from workers.tickets import Piece, Ticket
 
 RECENT_BATCHES = 64
@@ -118,9 +119,29 @@ class Runtime:
         WeightsUnavailable, and Overloaded at once if the queue is full.
         """
         self._network(request.model)
-        ticket = Ticket(request, deadline_s)
+        ticket = Ticket.of_request(request, deadline_s)
         self._queue.put(ticket, announced=announced)
         return ticket.future
+
+    def submit_photo(
+        self, photo: Photo, spec: ModelSpec, deadline_s: float | None = None
+    ) -> Future[ForwardResult]:
+        """Queue a photo that the lane decodes, for logits; never blocks.
+
+        The model must be loaded: see `decodes_for`. Raises Overloaded as `submit` does; what is
+        wrong with the photo fails the future.
+        """
+        ticket = Ticket.of_photo(photo, spec, deadline_s)
+        self._queue.put(ticket)
+        return ticket.future
+
+    def decodes_for(self, models: Iterable[str]) -> bool:
+        """Whether `submit_photo` serves these models.
+
+        Only on a CPU, where decoding and networks share the cores; an accelerator should not
+        wait for a photo to be decoded.
+        """
+        return self._device == "cpu" and all(name in self._networks for name in models)
 
     def announce(self) -> None:
         """Say that a request is on its way, so that lanes may wait for it a little."""
@@ -198,8 +219,11 @@ class Runtime:
 
     def _answer(self, pieces: tuple[Piece, ...], batch: Batch, lane: int) -> None:
         """Run `pieces` in one forward pass; if it fails, each alone, so that only one fails."""
+        pieces, arrays = _with_pixels(pieces)
+        if not pieces:
+            return
         try:
-            images = np.concatenate([piece.images for piece in pieces])
+            images = np.concatenate(arrays)
             network = self._networks[batch.key.model]
             result = network.forward(images, batch.key.attention, lane=lane)
         except Exception as error:
@@ -235,6 +259,21 @@ class Runtime:
 
 def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _with_pixels(
+    pieces: tuple[Piece, ...],
+) -> tuple[tuple[Piece, ...], list[np.ndarray]]:
+    """The pieces that have images, with them; the others' tickets are failed."""
+    ready: list[Piece] = []
+    arrays: list[np.ndarray] = []
+    for piece in pieces:
+        try:
+            arrays.append(piece.images)
+            ready.append(piece)
+        except Exception as error:
+            piece.ticket.fail(error)
+    return tuple(ready), arrays
 
 
 def _slice(result: ForwardResult, start: int, stop: int) -> ForwardResult:

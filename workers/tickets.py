@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
@@ -10,6 +11,8 @@ import numpy as np
 
 from ipvit.analyses.forward import AttentionQuery, ForwardRequest, ForwardResult
 from ipvit.errors import DeadlineExceeded
+from ipvit.models.model_spec import ModelSpec
+from workers.photo import Photo
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,27 @@ class BatchKey:
     attention: AttentionQuery | None
     logits: bool
 
-    @classmethod
-    def of(cls, request: ForwardRequest) -> "BatchKey":
-        """The key of `request`."""
-        return cls(request.model, request.images.shape[1:], request.attention, request.logits)
-
 
 class Ticket:
-    """A request on its way: its future, and the pieces of its answer."""
+    """A request on its way: its future, and the pieces of its answer.
 
-    def __init__(self, request: ForwardRequest, deadline_s: float | None) -> None:
-        self.request = request
-        self.key = BatchKey.of(request)
-        self.images = len(request.images)
+    images: how many; file_bytes: of the files that must be decoded before there are any.
+    pixels: gives or makes them, uint8 (images, 3, H, W).
+    """
+
+    def __init__(
+        self,
+        key: BatchKey,
+        images: int,
+        pixels: Callable[[], np.ndarray],
+        deadline_s: float | None,
+        *,
+        file_bytes: int = 0,
+    ) -> None:
+        self.key = key
+        self.images = images
+        self.pixels = pixels
+        self.file_bytes = file_bytes
         self.future: Future[ForwardResult] = Future()
         self.arrived = time.monotonic()
         self.expires = math.inf if deadline_s is None else self.arrived + deadline_s
@@ -42,6 +53,20 @@ class Ticket:
         self._parts: dict[int, ForwardResult] = {}
         self._delivered = 0
         self._lock = Lock()
+
+    @classmethod
+    def of_request(cls, request: ForwardRequest, deadline_s: float | None) -> "Ticket":
+        """A ticket for images that are there."""
+        images = request.images
+        key = BatchKey(request.model, images.shape[1:], request.attention, request.logits)
+        return cls(key, len(images), lambda: images, deadline_s)
+
+    @classmethod
+    def of_photo(cls, photo: Photo, spec: ModelSpec, deadline_s: float | None) -> "Ticket":
+        """A ticket for the logits of a photo not decoded yet."""
+        side_px = spec.preprocessing.crop_px
+        key = BatchKey(spec.name, (3, side_px, side_px), attention=None, logits=True)
+        return cls(key, 1, lambda: photo.input(spec), deadline_s, file_bytes=photo.file_bytes)
 
     def stale(self) -> bool:
         """Whether nobody wants the answer any more; an expired ticket is failed here."""
@@ -102,4 +127,4 @@ class Piece:
     @property
     def images(self) -> np.ndarray:
         """uint8 (stop - start, 3, H, W)."""
-        return self.ticket.request.images[self.start : self.stop]
+        return self.ticket.pixels()[self.start : self.stop]

@@ -137,6 +137,7 @@ class EmbeddedBackend:
         deadline_s: float,
     ) -> dict[str, Any]:
         from workers.calls import Call
+        from workers.lane_tasks import predict_on_lanes
 
         engine = await self._started()
         if task_name not in engine.tasks:
@@ -147,11 +148,12 @@ class EmbeddedBackend:
             deadline_s=deadline_s,
             saliency_model=self._settings.saliency_model,
         )
-        work = asyncio.get_running_loop().run_in_executor(
-            self._pool, engine.tasks[task_name], params, blobs, call
-        )
         try:
-            return await work
+            if task_name == "predict" and engine.runtime.decodes_for(params["models"]):
+                return await predict_on_lanes(params, blobs, call)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, engine.tasks[task_name], params, blobs, call
+            )
         finally:
             call.cancel()
 

@@ -1,18 +1,18 @@
 """The parts that the answers of all analyses share."""
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ipvit.images import DecodedImage
 from ipvit.models.model_spec import ModelSpec
 from ipvit.models.specs import labels_of
 from ipvit.preprocessing import Preprocessing
 
 __all__ = [
     "Answer",
+    "Measured",
     "answer_head",
     "compare_to_clean",
     "model_head",
@@ -24,7 +24,20 @@ Answer = dict[str, Any]
 Probabilities = npt.NDArray[np.float64]
 
 
-def answer_head(image: DecodedImage, started_s: float) -> Answer:
+class Measured(Protocol):
+    """An image whose measures are known; px, upright."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def format(self) -> str: ...
+
+
+def answer_head(image: Measured, started_s: float) -> Answer:
     """What every answer begins with. started_s: `time.perf_counter()` at the start."""
     return {
         "image": {"width": image.width, "height": image.height, "format": image.format},

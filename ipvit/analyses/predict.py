@@ -1,14 +1,23 @@
 """What each model takes the image for."""
 
 import time
+from collections.abc import Sequence
 
-from ipvit.analyses.answers import Answer, answer_head, model_head, probabilities, top_classes
-from ipvit.analyses.forward import AnalysisContext, ForwardRequest
+from ipvit.analyses.answers import (
+    Answer,
+    Measured,
+    answer_head,
+    model_head,
+    probabilities,
+    top_classes,
+)
+from ipvit.analyses.forward import AnalysisContext, ForwardRequest, ForwardResult
 from ipvit.analyses.parameters import PredictParams
 from ipvit.images import DecodedImage
+from ipvit.models.model_spec import ModelSpec
 from ipvit.preprocessing import prepare
 
-__all__ = ["predict"]
+__all__ = ["answer", "predict"]
 
 
 def predict(image: DecodedImage, params: PredictParams, context: AnalysisContext) -> Answer:
@@ -26,9 +35,23 @@ def predict(image: DecodedImage, params: PredictParams, context: AnalysisContext
         )
         for spec in specs
     ]
+    results = [future.result() for future in submitted]
+    return answer(image, params, specs, results, started_s)
+
+
+def answer(
+    image: Measured,
+    params: PredictParams,
+    specs: Sequence[ModelSpec],
+    results: Sequence[ForwardResult],
+    started_s: float,
+) -> Answer:
+    """The answer of `POST /predict` from the models' results, for the one image each.
+
+    started_s: `time.perf_counter()` at the start.
+    """
     models = []
-    for spec, future in zip(specs, submitted, strict=True):
-        result = future.result()
+    for spec, result in zip(specs, results, strict=True):
         (top,) = top_classes(spec, probabilities(result.logits), params.top_k)
         models.append({**model_head(spec, result.precision), "top": top})
     return {**answer_head(image, started_s), "models": models}

@@ -26,7 +26,7 @@ def queue() -> BatchQueue:
 
 
 def ticket(images: int = 1) -> Ticket:
-    return Ticket(ForwardRequest("any", np.zeros((images, 3, 8, 8), np.uint8)), None)
+    return Ticket.of_request(ForwardRequest("any", np.zeros((images, 3, 8, 8), np.uint8)), None)
 
 
 @pytest.mark.parametrize(("lane", "threads"), [(0, THREADS), (1, 1)])
