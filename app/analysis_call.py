@@ -9,7 +9,6 @@ import base64
 import json
 import time
 from collections.abc import Coroutine
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request, UploadFile
@@ -65,7 +64,7 @@ class AnalysisCall:
         pictures: how many the task draws if pictures are wanted; None if it cannot draw.
         files: the uploads by field name.
         """
-        payload = asdict(params)
+        payload = dict(vars(params))
         self.catalogue.require_ready(payload["models"])
         blobs = {field: self._read(upload, field) for field, upload in files.items() if upload}
         composite = pictures is not None and prefers_png(self.request.headers.get("accept", ""))
@@ -166,20 +165,20 @@ def _quality(parameters: list[str]) -> float:
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, Answer]) -> Answer:
     """Await `work`; cancel it and raise ClientGone if the client disconnects first."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(receive))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return working.result()
-    finally:
-        leaving.cancel()
-        if not working.done():
-            working.cancel()
-            await asyncio.wait((working,))
+        async with asyncio.timeout(None) as patience:
+            leaving = asyncio.ensure_future(_end_with_connection(receive, patience))
+            try:
+                return await work
+            finally:
+                leaving.cancel()
+    except TimeoutError:
+        if patience.expired():
+            raise ClientGone from None
+        raise
 
 
-async def _disconnect(receive: Receive) -> None:
+async def _end_with_connection(receive: Receive, patience: asyncio.Timeout) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    patience.reschedule(0)

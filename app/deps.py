@@ -18,9 +18,9 @@ async def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_call(request: Request, services: ServicesDep) -> AsyncIterator[AnalysisCall]:
+async def get_call(request: Request) -> AsyncIterator[AnalysisCall]:
     """The request as an analysis to run; closed when the answer has been sent."""
-    call = AnalysisCall(request, services)
+    call = AnalysisCall(request, await get_services(request))
     try:
         yield call
     finally:

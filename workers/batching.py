@@ -42,7 +42,9 @@ class Batch:
 
 
 class BatchQueue:
-    """All that waits, bounded in images; `lanes` threads take batches from it."""
+    """All that waits, bounded in images; lanes 0 to `lanes` - 1 take batches of any kind from it,
+    lane `lanes` photos only.
+    """
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class BatchQueue:
         self._seconds_to_clear = seconds_to_clear
         self._queues: dict[BatchKey, deque[Ticket]] = {}
         self._lock = Lock()
-        self._calls = [Condition(self._lock) for _ in range(lanes)]
+        self._calls = [Condition(self._lock) for _ in range(lanes + 1)]
         self._idle: set[int] = set()
         self._order = count()
         self._closed = False
@@ -113,7 +115,7 @@ class BatchQueue:
         with self._lock:
             while True:
                 self._drop_stale()
-                key, wait_s = self._next_key()
+                key, wait_s = self._next_key(lane)
                 if key is not None:
                     return self._cut(key, lane)
                 if self._closed and not self._queues:
@@ -154,11 +156,13 @@ class BatchQueue:
             if not queue:
                 del self._queues[key]
 
-    def _next_key(self) -> tuple[BatchKey | None, float | None]:
-        """The queue to serve now, or how long to wait for one to ripen."""
+    def _next_key(self, lane: int) -> tuple[BatchKey | None, float | None]:
+        """The queue that `lane` should serve now, or how long to wait for one to ripen."""
         ripe: list[tuple[int, BatchKey]] = []
         wait_s: float | None = None
         for key, queue in self._queues.items():
+            if lane == self.lanes and not queue[0].file_bytes:
+                continue
             ripens_in_s = self._ripens_in_s(key)
             if ripens_in_s <= 0:
                 ripe.append((queue[0].order, key))
@@ -175,15 +179,18 @@ class BatchQueue:
             return 0.0
         return queue[0].arrived + self.max_wait_s - time.monotonic()
 
-    def _share(self) -> int:
-        """How many images a lane takes: its part of all that run, wait or come."""
+    def _share(self, *, beside: bool = False) -> int:
+        """How many images a lane takes: its part of all that run, wait or come.
+
+        beside: whether the lane beside the cores' takes part.
+        """
         in_the_house = self._running + self.waiting + self._coming
-        return max(1, min(self.max_batch, math.ceil(in_the_house / self.lanes)))
+        return max(1, min(self.max_batch, math.ceil(in_the_house / (self.lanes + beside))))
 
     def _cut(self, key: BatchKey, lane: int) -> Batch:
         """Take this lane's share of the queue of `key`."""
         queue = self._queues[key]
-        share = room = self._share()
+        share = room = self._share(beside=bool(queue[0].file_bytes))
         pieces: list[Piece] = []
         file_bytes = 0
         while room and queue and file_bytes < MAX_FILE_BYTES:

@@ -91,7 +91,7 @@ class Runtime:
         )
         self._lanes = [
             Thread(target=self._serve, args=(lane,), name=f"lane-{lane}", daemon=True)
-            for lane in range(lanes)
+            for lane in range(lanes + (device == "cpu"))
         ]
         self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
         self._counting = Lock()
@@ -195,7 +195,7 @@ class Runtime:
     def _load_network(self, spec: ModelSpec) -> Network:
         torch.set_num_threads(1)  # of this thread
         network = Network(spec, self._load(spec), device=self._device, precision=self.precision)
-        for lane in range(len(self._lanes)):
+        for lane in range(self._queue.lanes):
             network.warm(lane)
         return network
 
@@ -249,7 +249,7 @@ class Runtime:
     def _images_per_s(self) -> float:
         images = sum(count for count, _ in self._recent)
         seconds = sum(elapsed_s for _, elapsed_s in self._recent)
-        return len(self._lanes) * images / seconds if seconds else 0.0
+        return self._queue.lanes * images / seconds if seconds else 0.0
 
     def _seconds_to_clear(self, waiting_images: int) -> float:
         with self._counting:
