@@ -74,14 +74,13 @@ def top_classes(spec: ModelSpec, shares: Probabilities, top_k: int) -> list[list
     shares: (n, classes). Returns n lists of top_k.
     """
     labels = labels_of(spec)
-    order = np.argsort(-shares, axis=-1, kind="stable")[:, :top_k]
-    values = np.take_along_axis(shares, order, axis=-1)
+    order = (-shares).argsort(axis=-1, kind="stable")[:, :top_k]
     return [
         [
             {"index": index, "label": labels[index], "probability": share}
-            for index, share in zip(indices, row, strict=True)
+            for index, share in zip(indices.tolist(), row[indices].tolist(), strict=True)
         ]
-        for indices, row in zip(order.tolist(), values.tolist(), strict=True)
+        for indices, row in zip(order, shares, strict=True)
     ]
 
 
