@@ -28,6 +28,12 @@ Load = Callable[[ModelSpec], nn.Module]
 WORTH_SPREADING_S = 0.008
 
 
+class _Whole(nn.Module):
+    def __init__(self, n, m):
+        super().__init__(); self.n=n; self.m=m
+    def forward(self, x): return self.m(self.n(x)).float()
+
+
 class Network:
     """A model's weights on `device` in `precision`, with one replica for each lane."""
 
@@ -50,13 +56,16 @@ class Network:
         if self._device.type == "cpu":
             side_px = spec.input_px
             pattern = torch.arange(3 * side_px**2).to(torch.uint8).view(1, 3, side_px, side_px)
-            self._run = without_interpreter(self._module, self._normalise(pattern)[0])
+            self._traced = without_interpreter(_Whole(self._normalise, self._module).eval(), pattern[0])
 
     def forward(
         self, images: np.ndarray, attention: AttentionQuery | None, *, lane: int
     ) -> ForwardResult:
         """Logits and attention of `images`, uint8 (n, 3, H, W); one call at a time for a lane."""
         maps: dict[int, torch.Tensor] = {}
+        if attention is None and self._traced:
+            with torch.inference_mode():
+                return ForwardResult(logits=self._traced(torch.from_numpy(images)).numpy(), attention={}, precision=self.precision)
         with torch.inference_mode():
             pixels = self._normalise(torch.from_numpy(images).to(self._device))
             if attention is None:

@@ -60,5 +60,5 @@ def _trace(module: nn.Module, images: torch.Tensor) -> Run:
 
 def _batch(image: torch.Tensor, count: int) -> torch.Tensor:
     """Different images, so that a trace which mixes them up is found out."""
-    factors = torch.linspace(0.5, 1.0, count, device=image.device, dtype=image.dtype)
-    return image * factors.view(-1, 1, 1, 1)
+    factors = torch.linspace(0.5, 1.0, count, device=image.device)
+    return (image * factors.view(-1, 1, 1, 1)).to(image.dtype)
