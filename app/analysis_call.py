@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Request, UploadFile
@@ -32,14 +33,13 @@ class ClientGone(Exception):
 
 
 class AnalysisCall:
-    """Runs one task for one request; `close` once the answer is sent."""
+    """Runs one task for one request."""
 
     def __init__(self, request: Request, services: Services) -> None:
         self.request = request
         self.settings = services.settings
         self.catalogue = services.catalogue
         self.services = services
-        self._pictures_held = 0
 
     def models(self, names: list[str]) -> list[str]:
         """The models to ask: those named, or the server's default."""
@@ -72,42 +72,49 @@ class AnalysisCall:
             payload["composite"] = True
         drawn = (pictures or 0) if composite or payload.get("include_images", True) else 0
         self.services.metrics.images.labels(task).inc()
-        try:
-            result = await while_connected(
-                self.request.receive, self._run(task, payload, blobs, drawn)
+        async with AsyncExitStack() as held:
+            work = self._run(task, payload, blobs, drawn, held)
+            try:
+                result = await while_connected(self.request.receive, work)
+            except ClientGone:
+                return Response(status_code=CLIENT_CLOSED_REQUEST)
+            if not drawn:
+                return Response(encode_json(result), media_type="application/json")
+            if composite:
+                body, media_type = base64.b64decode(result["png"]), "image/png"
+            else:
+                body = await asyncio.to_thread(encode_large_json, result)
+                media_type = "application/json"
+            return PacedResponse(
+                body,
+                media_type=media_type,
+                timeout_s=self.settings.transfer_timeout_s,
+                held=held.pop_all(),
             )
-        except ClientGone:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        if composite:
-            return self._paced(base64.b64decode(result["png"]), "image/png")
-        if drawn:
-            return self._paced(
-                await asyncio.to_thread(encode_large_json, result), "application/json"
-            )
-        return Response(encode_json(result), media_type="application/json")
-
-    async def close(self) -> None:
-        """Let go of what the answer held."""
-        await self.services.picture_budget.give_back(self._pictures_held)
 
     async def _run(
-        self, task: str, payload: dict[str, Any], blobs: dict[str, bytes], drawn: int
+        self,
+        task: str,
+        payload: dict[str, Any],
+        blobs: dict[str, bytes],
+        drawn: int,
+        held: AsyncExitStack,
     ) -> dict[str, Any]:
+        """The task's answer; `held` gets the room of its pictures."""
         deadline_s = self.settings.deadline_s
         started_s = time.monotonic()
-        try:
-            async with asyncio.timeout(deadline_s):
-                await self.services.picture_budget.take(drawn)
-        except TimeoutError:
-            raise DeadlineExceeded(f"expected room for pictures within {deadline_s:g} s") from None
-        self._pictures_held = drawn
+        if drawn:
+            budget = self.services.picture_budget
+            try:
+                async with asyncio.timeout(deadline_s):
+                    await budget.take(drawn)
+            except TimeoutError:
+                raise DeadlineExceeded(
+                    f"expected room for pictures within {deadline_s:g} s"
+                ) from None
+            held.push_async_callback(budget.give_back, drawn)
         left_s = deadline_s - (time.monotonic() - started_s)
         return await self.services.backend.run(task, payload, blobs, deadline_s=left_s)
-
-    def _paced(self, body: bytes, media_type: str) -> Response:
-        return PacedResponse(
-            body, media_type=media_type, timeout_s=self.settings.transfer_timeout_s
-        )
 
     def _read(self, upload: UploadFile, field: str) -> bytes:
         """The upload's bytes, which are in memory: no thread is needed to read them.

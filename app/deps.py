@@ -1,6 +1,5 @@
 """What handlers ask for: `ServicesDep` is what the app was built with, `CallDep` one analysis."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -18,13 +17,9 @@ async def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-async def get_call(request: Request) -> AsyncIterator[AnalysisCall]:
-    """The request as an analysis to run; closed when the answer has been sent."""
-    call = AnalysisCall(request, await get_services(request))
-    try:
-        yield call
-    finally:
-        await call.close()
+async def get_call(request: Request) -> AnalysisCall:
+    """The request as an analysis to run."""
+    return AnalysisCall(request, await get_services(request))
 
 
 CallDep = Annotated[AnalysisCall, Depends(get_call)]

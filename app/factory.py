@@ -61,8 +61,6 @@ API_ROUTES = (
     health,
     problems,
 )
-MAX_FORM_FIELDS = 2000
-MAX_FORM_FILES = 10
 
 DESCRIPTION = """See and measure how vision transformers behave when an image is occluded or
 shuffled, and where they look while they decide.
@@ -117,7 +115,6 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         middleware=_middleware(settings, metrics),
-        form_limits={"max_fields": MAX_FORM_FIELDS, "max_files": MAX_FORM_FILES},
     )
     app.state.services = services
     app.openapi = partial(describe_api, app)  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ keep them, however many clients do that.
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,16 +17,27 @@ PIECE_BYTES = 256 * 1024
 
 
 class PacedResponse(Response):
-    """Sends `content` piece by piece; gives up on a client that takes longer than `timeout_s`."""
+    """Sends `content` piece by piece; gives up on a client that takes longer than `timeout_s`.
 
-    def __init__(self, content: bytes, *, media_type: str, timeout_s: float) -> None:
+    held: closed once the answer is sent or given up.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        media_type: str,
+        timeout_s: float,
+        held: AsyncExitStack | None = None,
+    ) -> None:
         super().__init__(content, media_type=media_type)
         self.timeout_s = timeout_s
+        self.held = held or AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer; one that is left unfinished makes the server end the connection."""
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with self.held, asyncio.timeout(self.timeout_s):
                 await self._send(send)
         except TimeoutError:
             log.warning("gave up on a client that did not take its answer")

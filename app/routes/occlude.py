@@ -6,13 +6,14 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from app.deps import CallDep
+from app.form_route import FormRoute
 from app.schemas import examples
 from app.schemas.answers import OccludeAnswer
 from app.schemas.forms import MULTIPART, OccludeForm
 from app.schemas.responses import analysis_responses
 from ipvit.analyses.parameters import OccludeParams
 
-router = APIRouter(tags=["analyses"])
+router = APIRouter(tags=["analyses"], route_class=FormRoute)
 
 
 @router.post(

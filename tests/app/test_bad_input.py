@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.factory import MAX_FORM_FIELDS
+from app.form_route import MAX_FORM_FIELDS
 from app.schemas.service import Problem
 from tests.pictures import (
     EPS,
