@@ -155,10 +155,10 @@ class EmbeddedBackend:
         )
         try:
             if task_name == "predict" and engine.runtime.decodes_for(params["models"]):
-                return await predict_on_lanes(params, blobs, call)
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, engine.tasks[task_name], params, blobs, call
-            )
+                work = predict_on_lanes(params, blobs, call)
+            else:
+                work = self._pool.submit(engine.tasks[task_name], params, blobs, call)
+            return await asyncio.wrap_future(work)
         finally:
             call.cancel()
 

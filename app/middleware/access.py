@@ -71,7 +71,7 @@ class Access:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
-        key = _key_of(Headers(scope=scope))
+        key = _key_of(Headers(scope=scope)) if self.key_digests else ""
         if self.key_digests and not self._is_known(key):
             refusal = problem_response(
                 "unauthorized",
