@@ -10,6 +10,10 @@ are announced, because only then is there company to wait for (and decoding to f
 never longer than `max_wait_s`. A lone request never waits.
 
 A request may be cut into pieces, which `Ticket` puts together again.
+
+Photos are decoded by the lane that takes them. In places that needs the interpreter lock, and a
+lane that waits for it leaves its core idle. A relief lane, beside those of the cores, fills the
+gaps: it takes batches of photos, and nothing else, as there are no gaps where nothing is decoded.
 """
 
 import math
@@ -42,8 +46,9 @@ class Batch:
 
 
 class BatchQueue:
-    """All that waits, bounded in images; lanes 0 to `lanes` - 1 take batches of any kind from it,
-    lane `lanes` photos only.
+    """All that waits, bounded in images.
+
+    lanes: how many take batches of any kind, numbered from 0; number `lanes` is the relief lane.
     """
 
     def __init__(
@@ -118,7 +123,7 @@ class BatchQueue:
                 key, wait_s = self._next_key(lane)
                 if key is not None:
                     return self._cut(key, lane)
-                if self._closed and not self._queues:
+                if self._closed and (not self._queues or self._is_relief(lane)):
                     return None
                 self._idle.add(lane)
                 self._calls[lane].wait(wait_s)
@@ -161,7 +166,7 @@ class BatchQueue:
         ripe: list[tuple[int, BatchKey]] = []
         wait_s: float | None = None
         for key, queue in self._queues.items():
-            if lane == self.lanes and not queue[0].file_bytes:
+            if self._is_relief(lane) and not queue[0].file_bytes:
                 continue
             ripens_in_s = self._ripens_in_s(key)
             if ripens_in_s <= 0:
@@ -179,18 +184,21 @@ class BatchQueue:
             return 0.0
         return queue[0].arrived + self.max_wait_s - time.monotonic()
 
-    def _share(self, *, beside: bool = False) -> int:
+    def _is_relief(self, lane: int) -> bool:
+        return lane == self.lanes
+
+    def _share(self, *, photos: bool = False) -> int:
         """How many images a lane takes: its part of all that run, wait or come.
 
-        beside: whether the lane beside the cores' takes part.
+        photos: whether the images are to be decoded, so that the relief lane has a part.
         """
         in_the_house = self._running + self.waiting + self._coming
-        return max(1, min(self.max_batch, math.ceil(in_the_house / (self.lanes + beside))))
+        return max(1, min(self.max_batch, math.ceil(in_the_house / (self.lanes + photos))))
 
     def _cut(self, key: BatchKey, lane: int) -> Batch:
         """Take this lane's share of the queue of `key`."""
         queue = self._queues[key]
-        share = room = self._share(beside=bool(queue[0].file_bytes))
+        share = room = self._share(photos=queue[0].file_bytes > 0)
         pieces: list[Piece] = []
         file_bytes = 0
         while room and queue and file_bytes < MAX_FILE_BYTES:

@@ -2,7 +2,7 @@
 
 A photo of 50 megapixels takes 150 MB decoded. `Intake` lets a few threads decode at a time, and
 makes large images wait until earlier ones have been let go, so that memory does not grow with the
-number of callers.
+number of callers. A photo that a lane decodes does not pass here: each lane holds one at a time.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,7 @@
 """Tasks that need no thread of their own: lanes do all there is to compute.
 
 A small model answers in hardly more time than it takes to hand a request from thread to thread and
-back. Here the lane that runs the network also decodes the photo and writes the answer. With 32
-clients that gave a third more answers a second for the pocket models; see
-`benchmarks/results/serving.md`.
+back. Here the lane that runs the network also decodes the photo and writes the answer.
 """
 
 import time

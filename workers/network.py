@@ -28,10 +28,18 @@ Load = Callable[[ModelSpec], nn.Module]
 WORTH_SPREADING_S = 0.008
 
 
-class _Whole(nn.Module):
-    def __init__(self, n, m):
-        super().__init__(); self.n=n; self.m=m
-    def forward(self, x): return self.m(self.n(x)).float()
+class _Classifier(nn.Module):
+    """From uint8 images (n, 3, H, W) to float32 logits."""
+
+    def __init__(self, normalise: Normaliser, network: nn.Module) -> None:
+        super().__init__()
+        self.normalise = normalise
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalise, run the network, and widen."""
+        logits: torch.Tensor = self.network(self.normalise(images))
+        return logits.float()
 
 
 class Network:
@@ -52,26 +60,26 @@ class Network:
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()
         self._normalise = Normaliser(spec.preprocessing, device=self._device, dtype=self._dtype)
-        self._run: Run = self._module
+        classifier = _Classifier(self._normalise, self._module).eval()
+        self._classify: Run = classifier
         if self._device.type == "cpu":
             side_px = spec.input_px
-            pattern = torch.arange(3 * side_px**2).to(torch.uint8).view(1, 3, side_px, side_px)
-            self._traced = without_interpreter(_Whole(self._normalise, self._module).eval(), pattern[0])
+            pattern = torch.arange(3 * side_px**2).to(torch.uint8).view(3, side_px, side_px)
+            self._classify = without_interpreter(classifier, pattern)
 
     def forward(
         self, images: np.ndarray, attention: AttentionQuery | None, *, lane: int
     ) -> ForwardResult:
         """Logits and attention of `images`, uint8 (n, 3, H, W); one call at a time for a lane."""
         maps: dict[int, torch.Tensor] = {}
-        if attention is None and self._traced:
-            with torch.inference_mode():
-                return ForwardResult(logits=self._traced(torch.from_numpy(images)).numpy(), attention={}, precision=self.precision)
         with torch.inference_mode():
-            pixels = self._normalise(torch.from_numpy(images).to(self._device))
+            pixels = torch.from_numpy(images).to(self._device)
             if attention is None:
-                logits = self._run(pixels)
+                logits = self._classify(pixels)
             else:
-                logits, maps = self._capture(self._replica(lane), pixels, attention)
+                logits, maps = self._capture(
+                    self._replica(lane), self._normalise(pixels), attention
+                )
         return ForwardResult(
             logits=_to_numpy(logits),
             attention={layer: _to_numpy(rows) for layer, rows in maps.items()},

@@ -3,6 +3,7 @@
 Lanes are threads that run networks. On a CPU there are as many as cores: under load each runs a
 batch of its own on one core, which needs no barriers between cores; the first lane, when it finds
 nobody else at work, spreads its batch over all cores. On an accelerator there is one lane.
+`workers.batching` tells what one more lane, for photos, is good for.
 
 No other thread computes on several cores. GNU OpenMP keeps a team of threads for each thread that
 ever did, and as soon as all teams together have more threads than the machine has cores, they sleep
@@ -91,7 +92,7 @@ class Runtime:
         )
         self._lanes = [
             Thread(target=self._serve, args=(lane,), name=f"lane-{lane}", daemon=True)
-            for lane in range(lanes + (device == "cpu"))
+            for lane in range(lanes + (1 if device == "cpu" else 0))
         ]
         self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT_BATCHES)
         self._counting = Lock()
@@ -126,7 +127,7 @@ class Runtime:
     def submit_photo(
         self, photo: Photo, spec: ModelSpec, deadline_s: float | None = None
     ) -> Future[ForwardResult]:
-        """Queue a photo that the lane decodes, for logits; never blocks.
+        """Queue a photo, to be decoded by the lane that runs the network; never blocks.
 
         The model must be loaded: see `decodes_for`. Raises Overloaded as `submit` does; what is
         wrong with the photo fails the future.
@@ -219,7 +220,7 @@ class Runtime:
 
     def _answer(self, pieces: tuple[Piece, ...], batch: Batch, lane: int) -> None:
         """Run `pieces` in one forward pass; if it fails, each alone, so that only one fails."""
-        pieces, arrays = _with_pixels(pieces)
+        pieces, arrays = _with_images(pieces)
         if not pieces:
             return
         try:
@@ -261,10 +262,10 @@ def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _with_pixels(
+def _with_images(
     pieces: tuple[Piece, ...],
 ) -> tuple[tuple[Piece, ...], list[np.ndarray]]:
-    """The pieces that have images, with them; the others' tickets are failed."""
+    """The pieces and their images; a photo that cannot be decoded fails its ticket instead."""
     ready: list[Piece] = []
     arrays: list[np.ndarray] = []
     for piece in pieces:

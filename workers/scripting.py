@@ -32,7 +32,7 @@ _tracing = Lock()
 def without_interpreter(module: nn.Module, image: torch.Tensor) -> Run:
     """`module` as TorchScript if that computes the very same, else `module` itself.
 
-    image: (3, H, W) in the module's dtype, to trace and to check with.
+    image: (3, H, W) of the kind the module takes, to trace and to check with.
     """
     with torch.inference_mode():
         try:

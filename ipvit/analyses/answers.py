@@ -25,16 +25,19 @@ Probabilities = npt.NDArray[np.float64]
 
 
 class Measured(Protocol):
-    """An image whose measures are known; px, upright."""
+    """An image whose measures are known, decoded or not; upright."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """Px."""
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """Px."""
 
     @property
-    def format(self) -> str: ...
+    def format(self) -> str:
+        """Of the file, such as "JPEG"."""
 
 
 def answer_head(image: Measured, started_s: float) -> Answer:
