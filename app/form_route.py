@@ -30,16 +30,11 @@ class FormRoute(APIRoute):
         """Read the form, then call the handler."""
         answer = self.endpoint
         form_type: type[BaseModel] = get_type_hints(answer)["form"]
-        lists = frozenset(
-            name
-            for name, field in form_type.model_fields.items()
-            if get_origin(field.annotation) is list
-        )
 
         async def handle(request: Request) -> Response:
             form = await _read(request)
             try:
-                checked = _check(form, form_type, lists)
+                checked = _check(form, form_type)
                 response: Response = await answer(form=checked, call=await get_call(request))
             finally:
                 await form.close()
@@ -57,20 +52,21 @@ async def _read(request: Request) -> FormData:
         raise HTTPException(400, "the body cannot be read as a form") from error
 
 
-def _check(form: FormData, form_type: type[BaseModel], lists: frozenset[str]) -> BaseModel:
+def _check(form: FormData, form_type: type[BaseModel]) -> BaseModel:
     try:
-        return form_type.model_validate(_values(form, lists))
+        return form_type.model_validate(_values(form, form_type))
     except ValidationError as error:
         raise RequestValidationError(error.errors(), body=form) from None
 
 
-def _values(form: FormData, lists: frozenset[str]) -> dict[str, Any]:
-    """The fields that were filled in; what a browser sends for an empty one is left out."""
+def _values(form: FormData, form_type: type[BaseModel]) -> dict[str, Any]:
+    """The fields by name; a known one is left out if it is what browsers send for nothing."""
     values: dict[str, Any] = {}
     for name, value in form.multi_items():
-        if name in lists:
+        field = form_type.model_fields.get(name)
+        if field and get_origin(field.annotation) is list:
             values.setdefault(name, []).append(value)
-        elif not _is_empty(value):
+        elif not field or not _is_empty(value):
             values[name] = value
     return values
 

@@ -182,3 +182,32 @@ def test_close_leaves_no_thread(settings: Settings) -> None:
 
     asyncio.run(scenario())
     assert own_threads() == []
+
+
+def task_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("task")]
+
+
+def test_predict_takes_a_thread_only_to_load_its_model(settings: Settings) -> None:
+    async def scenario() -> None:
+        async with running(settings) as backend:
+            answer = await predict(backend)
+            assert answer["image"] == {"width": 40, "height": 30, "format": "PNG"}
+            assert task_threads() == []
+        async with running(settings.model_copy(update={"models": ()})) as backend:
+            loading = await predict(backend)
+            assert len(task_threads()) == 1
+            assert loading["models"] == answer["models"] == (await predict(backend))["models"]
+
+    asyncio.run(scenario())
+
+
+def test_a_photo_that_comes_too_late_is_given_up(settings: Settings) -> None:
+    async def scenario() -> None:
+        async with running(settings) as backend:
+            await predict(backend)
+            with pytest.raises(DeadlineExceeded):
+                await predict(backend, deadline_s=0.0)
+            assert (await predict(backend))["models"]
+
+    asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""Which lane takes what, with how many threads."""
+"""Which lane takes what, with how many threads; lanes 0 and 1, and 2 for relief."""
 
 from threading import Thread
 
@@ -7,10 +7,11 @@ import pytest
 
 from ipvit.analyses.forward import ForwardRequest
 from tests.waiting import wait_for
-from workers.batching import Batch, BatchQueue
-from workers.tickets import Ticket
+from workers.batching import MAX_FILE_BYTES, Batch, BatchQueue
+from workers.tickets import BatchKey, Ticket
 
 THREADS = 4
+RELIEF = 2
 
 
 @pytest.fixture
@@ -27,6 +28,12 @@ def queue() -> BatchQueue:
 
 def ticket(images: int = 1) -> Ticket:
     return Ticket.of_request(ForwardRequest("any", np.zeros((images, 3, 8, 8), np.uint8)), None)
+
+
+def photo(file_bytes: int = 1) -> Ticket:
+    image = np.zeros((1, 3, 8, 8), np.uint8)
+    key = BatchKey("any", (3, 8, 8), attention=None, logits=True)
+    return Ticket(key, 1, lambda: image, None, file_bytes=file_bytes)
 
 
 @pytest.mark.parametrize(("lane", "threads"), [(0, THREADS), (1, 1)])
@@ -62,3 +69,32 @@ def test_the_first_idle_lane_is_called(queue: BatchQueue) -> None:
         assert expected in taken
     for thread in lanes:
         thread.join()
+
+
+def test_photos_are_shared_with_the_relief_lane(queue: BatchQueue) -> None:
+    for _ in range(9):
+        queue.put(photo())
+    taken = [queue.take(lane) for lane in (0, 1, RELIEF)]
+    assert [batch.images for batch in taken if batch] == [3, 3, 3]
+
+
+def test_the_relief_lane_leaves_all_else_to_the_others(queue: BatchQueue) -> None:
+    taken: list[Batch | None] = []
+    relief = Thread(target=lambda: taken.append(queue.take(RELIEF)))
+    relief.start()
+    wait_for(lambda: RELIEF in queue._idle)
+    queue.put(ticket())
+    wait_for(lambda: RELIEF in queue._idle)
+    assert not taken
+    queue.close()
+    relief.join(timeout=10)
+    assert taken == [None], "expected the lane to end though something waits"
+    assert queue.take(0) is not None
+
+
+def test_large_photos_do_not_wait_for_each_other(queue: BatchQueue) -> None:
+    for _ in range(12):
+        queue.put(photo(file_bytes=MAX_FILE_BYTES // 2))
+    batch = queue.take(0)
+    assert batch is not None
+    assert batch.images == 2
