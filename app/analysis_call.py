@@ -78,13 +78,13 @@ class AnalysisCall:
                 result = await while_connected(self.request.receive, work)
             except ClientGone:
                 return Response(status_code=CLIENT_CLOSED_REQUEST)
-            if not drawn:
-                return Response(encode_json(result), media_type="application/json")
             if composite:
                 body, media_type = base64.b64decode(result["png"]), "image/png"
-            else:
+            elif drawn:
                 body = await asyncio.to_thread(encode_large_json, result)
                 media_type = "application/json"
+            else:
+                return Response(encode_json(result), media_type="application/json")
             return PacedResponse(
                 body,
                 media_type=media_type,
