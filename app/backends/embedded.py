@@ -1,7 +1,8 @@
 """Tasks on a thread pool in this process, in front of one `workers.runtime.Runtime`.
 
 A task holds its thread while its images wait for a network, so the pool has as many threads as a
-batch has images; what they compute besides forward passes is bounded by `workers.intake`.
+batch has images; what they compute besides forward passes is bounded by `workers.intake`. What
+`workers.lane_tasks` can do needs no thread.
 """
 
 import asyncio
