@@ -12,7 +12,7 @@ from ipvit.analyses.forward import ForwardRequest, ForwardResult, find_spec
 from ipvit.models.model_spec import ModelSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["DirectForward"]
 
@@ -46,16 +46,18 @@ class DirectForward:
         import torch
 
         from ipvit.attention.capture import AttentionCapture
+        from ipvit.models.normaliser import Normaliser
 
         spec = find_spec(self._specs, request.model)
         model = self._model(spec)
+        normalise = Normaliser(spec.preprocessing, device=torch.device("cpu"), dtype=torch.float32)
         query = request.attention
         layers, queries = (query.layers, query.queries) if query else ((), ("all",))
         with (
             torch.inference_mode(),
             AttentionCapture(model, layers=layers, queries=queries) as seen,
         ):
-            logits = model(_normalise(request, spec))
+            logits = model(normalise(torch.from_numpy(request.images)))
         return ForwardResult(
             logits=logits.numpy(),
             attention={layer: rows.numpy() for layer, rows in seen.maps.items()},
@@ -71,12 +73,3 @@ class DirectForward:
         from ipvit.models.loading import load_model
 
         return load_model(spec, cache_dir=self._cache_dir)
-
-
-def _normalise(request: ForwardRequest, spec: ModelSpec) -> "Tensor":
-    """Scale to [0, 1] and normalise, after any perturbation: (n, 3, H, W) float32."""
-    import torch
-
-    mean = torch.tensor(spec.preprocessing.mean).view(1, 3, 1, 1)
-    std = torch.tensor(spec.preprocessing.std).view(1, 3, 1, 1)
-    return (torch.from_numpy(request.images).float() / 255 - mean) / std
