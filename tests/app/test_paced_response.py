@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 from starlette.types import Message
@@ -35,6 +36,8 @@ def test_a_client_that_takes_nothing_is_given_up() -> None:
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    response = PacedResponse(b"x", media_type="image/png", timeout_s=0.01)
+    held = AsyncExitStack()
+    held.callback(sent.append, "let go")
+    response = PacedResponse(b"x", media_type="image/png", timeout_s=0.01, held=held)
     asyncio.run(response({"type": "http"}, no_request, stuck))
-    assert sent == ["http.response.start", "http.response.body"]
+    assert sent == ["http.response.start", "http.response.body", "let go"]

@@ -1,9 +1,11 @@
 """Where the photo comes from, and what happens when it is none."""
 
 import base64
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.access import PHONE
 from tests.browser.conftest import SAMPLES, Watch
 from tests.browser.lab_page import LabPage, source
 
@@ -23,6 +25,13 @@ PASTE = """([name, code]) => {
   const clipboardData = new DataTransfer();
   clipboardData.items.add(new File([bytes], name, {type: "image/jpeg"}));
   document.body.dispatchEvent(new ClipboardEvent("paste", {clipboardData, bubbles: true}));
+}"""
+
+
+NOTHING_COVERS = """(alert) => {
+  const {left, right, top, bottom} = alert.getBoundingClientRect();
+  return [top + 2, (top + bottom) / 2, bottom - 2].every((y) =>
+    alert.contains(document.elementFromPoint((left + right) / 2, y)));
 }"""
 
 
@@ -87,6 +96,16 @@ def test_a_truncated_photo_is_refused_in_words(page: Page, watch: Watch) -> None
         {"name": "half.jpg", "mimeType": "image/jpeg", "buffer": half}
     )
     expect(lab.alert).to_be_visible()
+
+
+def test_on_a_phone_the_refusal_comes_into_sight(open_page: Any, watch: Watch) -> None:
+    watch.expected.append("the server responded with a status of 4")
+    page = open_page(PHONE, "light")
+    lab = LabPage(page).open()
+    broken = {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
+    page.get_by_label("Choose a photo…").set_input_files(broken)
+    expect(lab.alert).to_be_in_viewport(ratio=1)
+    assert lab.alert.evaluate(NOTHING_COVERS)
 
 
 def test_a_file_name_is_text_and_never_markup(page: Page) -> None:

@@ -34,7 +34,8 @@ def test_each_model_gets_its_own_input() -> None:
     assert (photo.width, photo.height, photo.format) == (40, 30, "JPEG")
 
 
-def test_it_is_decoded_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("data", [jpeg(), b"not a photo"], ids=["good", "broken"])
+def test_it_is_decoded_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     decoded = []
 
     def count(*args: object, **kwargs: object) -> object:
@@ -42,10 +43,11 @@ def test_it_is_decoded_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> 
         return decode_image(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(photo_module, "decode_image", count)
-    photo = Photo(jpeg(), ImageLimits(), [SMALL, LARGE])
+    photo = Photo(data, ImageLimits(), [SMALL, LARGE])
     assert not decoded
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(photo.input, [SMALL, LARGE] * 8))
+        asked = [pool.submit(photo.input, spec) for spec in [SMALL, LARGE] * 8]
+    assert len({type(future.exception()) for future in asked}) == 1
     assert len(decoded) == 1
 
 

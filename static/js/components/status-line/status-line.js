@@ -60,6 +60,7 @@ export class StatusLine {
     this.#tell("No answer");
     this.#problem.replaceChildren(...describe(error, retry));
     this.#problem.hidden = false;
+    this.#problem.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {string} text */
