@@ -77,7 +77,11 @@ class _BackendCollector(Collector):
         for name, meaning, count in (
             ("rejected", "Forward requests refused because the queue was full.", now.rejected),
             ("expired", "Forward requests whose deadline passed.", now.expired),
-            ("lane_busy_seconds", "Time that lanes spent in forward passes.", now.busy_seconds),
+            (
+                "lane_busy_seconds",
+                "Time that lanes spent on decoding and in forward passes.",
+                now.busy_seconds,
+            ),
         ):
             yield CounterMetricFamily(f"ipvit_{name}", meaning, value=count)
         batch = SummaryMetricFamily(

@@ -211,15 +211,17 @@ class Runtime:
             network = self._networks[batch.key.model]
             spread = network.gains_from_threads(batch.images)
             torch.set_num_threads(batch.threads if spread else 1)
-            started = time.perf_counter()
             try:
                 self._answer(batch.pieces, batch, lane)
             finally:
                 self._queue.done(batch)
-                self._count(batch.images, time.perf_counter() - started)
 
     def _answer(self, pieces: tuple[Piece, ...], batch: Batch, lane: int) -> None:
-        """Run `pieces` in one forward pass; if it fails, each alone, so that only one fails."""
+        """Run `pieces` in one forward pass; if it fails, each alone, so that only one fails.
+
+        The pass is counted before anybody has the answer: who has it finds it in the counts.
+        """
+        started = time.perf_counter()
         pieces, arrays = _with_images(pieces)
         if not pieces:
             return
@@ -234,6 +236,7 @@ class Runtime:
             for piece in pieces:
                 self._answer((piece,), batch, lane)
             return
+        self._count(len(images), time.perf_counter() - started)
         start = 0
         for piece in pieces:
             stop = start + piece.stop - piece.start

@@ -36,7 +36,7 @@ class BackendStats:
 
     in_flight: requests being worked on or waiting; waiting_images: images queued for a network.
     rejected, expired: forward requests refused because the queue was full, or whose deadline
-    passed. busy_seconds: time lanes spent in forward passes.
+    passed. busy_seconds: time lanes spent on decoding and in forward passes.
     workers, queue_messages: by queue; empty where there are no queues. waits, wait_seconds:
     requests that workers took, and how long these had waited. shards, shard_seconds: finished
     pieces of jobs, and how long they took.

@@ -277,6 +277,17 @@ def test_an_unknown_model_is_named(make_runtime: MakeRuntime) -> None:
         make_runtime().submit(request(random_images(1), "prob"))
 
 
+def test_an_answer_is_in_the_counts_when_it_comes(make_runtime: MakeRuntime, gate: Gate) -> None:
+    runtime = make_runtime()
+    gate.close()
+    future = runtime.submit(request(random_images(3)))
+    seen: list[int] = []
+    future.add_done_callback(lambda _: seen.append(runtime.stats().images))
+    gate.open()
+    runtime.close()
+    assert seen == [3]
+
+
 def test_stats_count(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(max_batch=2)
     runtime.submit(request(random_images(5))).result(WAIT_S)
