@@ -18,6 +18,7 @@ from torch import nn
 from ipvit.analyses.forward import AttentionQuery, ForwardResult
 from ipvit.models.attention_kernel import choose_attention_kernel
 from ipvit.models.cpu_layout import lay_out_for_cpu
+from ipvit.models.last_block import narrow_last_block
 from ipvit.models.model_spec import ModelSpec
 from ipvit.models.normaliser import Normaliser
 from ipvit.models.precision import DTYPES, Precision, convert
@@ -52,7 +53,7 @@ class Network:
         self.precision = precision
         self._device = torch.device(device)
         self._dtype = DTYPES[precision]
-        self._module = convert(module.eval(), precision).to(self._device)
+        self._module = narrow_last_block(convert(module.eval(), precision).to(self._device))
         choose_attention_kernel(self._module, spec, precision=precision, device=self._device.type)
         if self._device.type == "cpu":
             lay_out_for_cpu(self._module)

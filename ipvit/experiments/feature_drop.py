@@ -147,7 +147,7 @@ def evaluate(batch: ImageBatch, params: FeatureDropParams, evaluation: Evaluatio
     clean: npt.NDArray[np.float32] | None = None
     for index, (condition, site, rate) in enumerate(tested):
         if rate == 0:
-            clean = subject.logits(images) if clean is None else clean
+            clean = subject.run(images, subject.module) if clean is None else clean
             tally.count(index, 0, clean)
             continue
         for run in range(condition.runs):

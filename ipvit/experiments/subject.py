@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ipvit.experiments.pace import Pace, SteadyPace, Stopped
 from ipvit.models.attention_kernel import choose_attention_kernel
 from ipvit.models.cpu_layout import lay_out_for_cpu
+from ipvit.models.last_block import narrow_last_block
 from ipvit.models.loading import build_model, load_model
 from ipvit.models.model_spec import ModelSpec, WeightsSource
 from ipvit.models.normaliser import Normaliser
@@ -65,6 +66,7 @@ class Subject:
         choose_attention_kernel(self.module, spec, precision=precision, device=self.device.type)
         if self.device.type == "cpu":
             lay_out_for_cpu(self.module)
+        self._classifier = narrow_last_block(self.module)
         self.normalise = Normaliser(spec.preprocessing, device=self.device, dtype=self.module_dtype)
         self._untrained: Subject | None = None
         self._cores: ThreadPoolExecutor | None = None
@@ -113,8 +115,8 @@ class Subject:
 
         images: (n, 3, H, W) uint8 on the device, n at least 1, not normalised.
         forward: gets normalised (b, 3, H, W) in the module's dtype, returns a tensor (b, …) or
-            several by name; called once for each forward pass, in order. None is the module
-            itself, which several threads may call at the same time.
+            several by name; called once for each forward pass, in order. None computes the
+            module's answer, without what its head does not read, on several threads.
         Returns the answers of all n, (n, …) float32 in memory of the CPU.
         Raises what `pace.next_batch` raises.
         """
@@ -141,13 +143,14 @@ class Subject:
     def _pass(self, images: Tensor, forward: Callable[[Tensor], Any] | None) -> Any:
         parts = min(torch.get_num_threads(), len(images) // LEAST_PART_IMAGES)
         if forward is not None or self.device.type != "cpu" or parts < 2:
-            return self._call(forward or self.module, images)
+            return self._call(forward or self._classifier, images)
         if self._cores is None:
             self._cores = ThreadPoolExecutor(
                 torch.get_num_threads(), "forward", torch.set_num_threads, (1,)
             )
         calls = [
-            self._cores.submit(self._call, self.module, part) for part in images.tensor_split(parts)
+            self._cores.submit(self._call, self._classifier, part)
+            for part in images.tensor_split(parts)
         ]
         return _concatenate([call.result() for call in calls])
 
