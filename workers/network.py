@@ -56,7 +56,7 @@ class Network:
         self._module = narrow_last_block(convert(module.eval(), precision).to(self._device))
         choose_attention_kernel(self._module, spec, precision=precision, device=self._device.type)
         if self._device.type == "cpu":
-            lay_out_for_cpu(self._module)
+            lay_out_for_cpu(self._module, spec.input_px)
         self._seconds_an_image = math.inf
         self._replicas: dict[int, nn.Module] = {}
         self._copying = Lock()

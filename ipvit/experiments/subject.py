@@ -65,7 +65,7 @@ class Subject:
         self.module = convert(module.eval(), precision).to(self.device)
         choose_attention_kernel(self.module, spec, precision=precision, device=self.device.type)
         if self.device.type == "cpu":
-            lay_out_for_cpu(self.module)
+            lay_out_for_cpu(self.module, spec.input_px)
         self._classifier = narrow_last_block(self.module)
         self.normalise = Normaliser(spec.preprocessing, device=self.device, dtype=self.module_dtype)
         self._untrained: Subject | None = None

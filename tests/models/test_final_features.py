@@ -39,7 +39,7 @@ def test_the_features_feed_the_classifier(name: str) -> None:
 def test_layers_packed_for_the_cpu_are_linear_too() -> None:
     spec = replace(MODELS["pocket_cnn"], weights=RANDOM)
     exact, packed = build_model(spec).eval(), build_model(spec).eval()
-    lay_out_for_cpu(packed.to(torch.bfloat16))
+    lay_out_for_cpu(packed.to(torch.bfloat16), 32)
     images = IMAGES[..., :32, :32]
     with torch.inference_mode(), FinalFeatures(packed, token=None) as seen:
         packed(images.to(torch.bfloat16))

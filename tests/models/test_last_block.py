@@ -48,7 +48,7 @@ def test_bf16_logits_are_as_close_to_fp32_as_before() -> None:
     with torch.inference_mode():
         exact = network(IMAGES)
         error = (half(IMAGES.bfloat16()).float() - exact).abs().max()
-        narrow = lay_out_for_cpu(narrow_last_block(half))
+        narrow = lay_out_for_cpu(narrow_last_block(half), 32)
         assert (narrow(IMAGES.bfloat16()).float() - exact).abs().max() < 2 * error
 
 
