@@ -65,12 +65,18 @@ def convert(network: nn.Module, precision: Precision) -> nn.Module:
 
 
 def _classifiers(network: nn.Module) -> tuple[nn.Module, ...]:
-    """The last layers as timm names them; none for a network that does not say."""
+    """The last layers as timm names them; of a network that does not say, the last with weights.
+
+    Of torchvision's networks that is the linear layer that gives the logits, or SqueezeNet's last
+    convolution.
+    """
     get_classifier = getattr(network, "get_classifier", None)
-    found: Any = get_classifier() if callable(get_classifier) else ()
-    if isinstance(found, nn.Module):
-        return (found,)
-    return tuple(module for module in found if isinstance(module, nn.Module))
+    if callable(get_classifier):
+        found: Any = get_classifier()
+        layers = (found,) if isinstance(found, nn.Module) else tuple(found)
+        return tuple(layer for layer in layers if isinstance(layer, nn.Module))
+    with_weights = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    return tuple(with_weights[-1:])
 
 
 def _inputs_to_fp32(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:

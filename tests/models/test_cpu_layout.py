@@ -59,15 +59,12 @@ def test_a_float32_convolutional_network_computes_channels_last() -> None:
 
 @pytest.mark.parametrize("images", [1, 5])
 def test_packed_convolutions_answer_the_same_bits(images: int) -> None:
-    network = convert(
-        nn.Sequential(
-            nn.Conv2d(3, 32, 3, padding=1, bias=False),
-            nn.Conv2d(32, 64, 3, stride=2, dilation=2),
-            nn.Conv2d(64, 64, 3, groups=64),
-            nn.Conv2d(64, 32, 1, groups=4),
-        ).eval(),
-        "bf16",
-    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1, bias=False),
+        nn.Conv2d(32, 64, 3, stride=2, dilation=2),
+        nn.Conv2d(64, 64, 3, groups=64),
+        nn.Conv2d(64, 32, 1, groups=4),
+    ).to(torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
     packed = lay_out_for_cpu(copy.deepcopy(network), 32)
     assert all(type(module) is PackedConv2d for module in packed.children())
     pixels = torch.linspace(-2, 2, images * 3 * 32 * 32).view(images, 3, 32, 32).bfloat16()
@@ -81,7 +78,7 @@ def test_other_paddings_are_left_alone() -> None:
         nn.Conv2d(3, 3, 3, padding="same"),
         nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect"),
     ]
-    network = lay_out_for_cpu(convert(nn.Sequential(*convolutions), "bf16"), 32)
+    network = lay_out_for_cpu(nn.Sequential(*convolutions).bfloat16(), 32)
     assert all(type(module) is nn.Conv2d for module in network.children())
 
 
@@ -97,6 +94,6 @@ class ReadsAWeight(nn.Module):
 
 
 def test_a_layer_that_is_not_called_is_left_alone() -> None:
-    network = lay_out_for_cpu(convert(ReadsAWeight(), "bf16"), 32)
+    network = lay_out_for_cpu(ReadsAWeight().bfloat16(), 32)
     assert type(network.read) is nn.Linear
     assert type(network.called) is PackedLinear

@@ -5,7 +5,10 @@ import torch
 from torch import nn
 
 from ipvit.models import precision
+from ipvit.models.loading import build_model
 from ipvit.models.precision import choose_precision, convert, cpu_flags, multiplies_bf16
+from ipvit.models.specs import MODELS
+from tests.models.tiny import tiny
 
 
 @pytest.mark.parametrize("requested", ["fp32", "bf16"])
@@ -71,6 +74,15 @@ def test_bf16_keeps_the_classifier_in_fp32() -> None:
     assert {weights.dtype for weights in network.head.parameters()} == {torch.float32}
     with torch.no_grad():
         assert network(torch.ones(1, 4, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_logits_of_every_model_are_computed_in_fp32(name: str) -> None:
+    spec = tiny(MODELS[name])
+    network = convert(build_model(spec).eval(), "bf16")
+    images = torch.linspace(-2, 2, 3 * spec.input_px**2).view(1, 3, spec.input_px, spec.input_px)
+    with torch.inference_mode():
+        assert network(images.bfloat16()).dtype == torch.float32
 
 
 def test_fp32_converts_half_weights() -> None:
