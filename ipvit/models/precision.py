@@ -73,7 +73,7 @@ def _classifiers(network: nn.Module) -> tuple[nn.Module, ...]:
     get_classifier = getattr(network, "get_classifier", None)
     if callable(get_classifier):
         found: Any = get_classifier()
-        layers = (found,) if isinstance(found, nn.Module) else tuple(found)
+        layers = found if isinstance(found, nn.ModuleList | tuple | list) else (found,)
         return tuple(layer for layer in layers if isinstance(layer, nn.Module))
     with_weights = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
     return tuple(with_weights[-1:])

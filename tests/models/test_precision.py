@@ -85,6 +85,14 @@ def test_the_logits_of_every_model_are_computed_in_fp32(name: str) -> None:
         assert network(images.bfloat16()).dtype == torch.float32
 
 
+def test_a_list_of_classifiers_is_kept_in_fp32() -> None:
+    network = Small()
+    network.get_classifier = lambda: nn.ModuleList([network.head])  # type: ignore[method-assign]
+    convert(network, "bf16")
+    with torch.no_grad():
+        assert network(torch.ones(1, 4, dtype=torch.bfloat16)).dtype == torch.float32
+
+
 def test_fp32_converts_half_weights() -> None:
     network = convert(Small().half(), "fp32")
     assert {weights.dtype for weights in network.parameters()} == {torch.float32}
