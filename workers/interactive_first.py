@@ -15,7 +15,9 @@ import torch
 __all__ = ["InteractiveFirst", "lower_priority"]
 
 CALM_S, BUSY_S = 0.25, 0.015
-"""How long a forward pass may take: a request that comes meanwhile has to wait for it."""
+"""How long a forward pass may take: a request that comes meanwhile has to wait for it. One image
+for each core is always allowed. Cores that share an image wait for each other at every layer, and
+beside a busy program one of them is mostly not running: images would be slower, batches smaller."""
 
 LONGEST_WAIT_S = 0.05
 LOOK_EVERY_S = 0.002
@@ -52,9 +54,10 @@ class InteractiveFirst:
         torch.set_num_threads(self._threads if calm else 1)
         allowed = images
         if self._image_s is not None:
-            allowed = min(images, max(1, int((CALM_S if calm else BUSY_S) / self._image_s)))
+            allowed = int((CALM_S if calm else BUSY_S) / self._image_s)
         elif not calm:
             allowed = 1
+        allowed = min(images, max(allowed, torch.get_num_threads()))
         self._passed = (allowed, time.perf_counter())
         return allowed
 

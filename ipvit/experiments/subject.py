@@ -36,9 +36,6 @@ Array = npt.NDArray[np.float32]
 CORE_PX = 8 * 224**2
 """Pixels that a core of a CPU takes at a time: 8 photos, or many small images."""
 
-LEAST_PART_IMAGES = 4
-"""For a core of its own."""
-
 
 class Subject:
     """A loaded model in evaluation mode.
@@ -141,7 +138,7 @@ class Subject:
         return max(1, torch.get_num_threads() * CORE_PX // px)
 
     def _pass(self, images: Tensor, forward: Callable[[Tensor], Any] | None) -> Any:
-        parts = min(torch.get_num_threads(), len(images) // LEAST_PART_IMAGES)
+        parts = min(torch.get_num_threads(), len(images))
         if forward is not None or self.device.type != "cpu" or parts < 2:
             return self._call(forward or self._classifier, images)
         if self._cores is None:

@@ -13,6 +13,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ipvit.models import torchvision_import  # noqa: F401  (must precede timm)
+
 __all__ = ["PrefixBlock", "narrow_last_block"]
 
 

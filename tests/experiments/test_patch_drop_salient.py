@@ -29,7 +29,7 @@ HEAD = 1
 
 def attention(subject: Subject, images: np.ndarray) -> np.ndarray:
     with AttentionCapture(subject.module, layers=[1], queries=("shape",)) as seen:
-        subject.logits(as_tensor(images))
+        subject.run(as_tensor(images), subject.module)
     return patch_grid(seen.maps[1][:, HEAD, 0].numpy(), prefix_tokens=2, rows=4, cols=4)
 
 
