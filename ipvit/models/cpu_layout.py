@@ -60,7 +60,6 @@ class PackedLinear(_Packed):
     def __init__(self, linear: nn.Linear) -> None:
         packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
         super().__init__(packed, linear.bias)
-        self.in_features, self.out_features = linear.in_features, linear.out_features
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (…, in_features) to (…, out_features)."""
@@ -127,10 +126,11 @@ def _inputs_of_layers(network: nn.Module, side_px: int) -> dict[nn.Module, Tenso
 def _can_be_packed(layer: nn.Module) -> bool:
     if layer._forward_pre_hooks or layer._forward_hooks:
         return False
-    if type(layer) is nn.Conv2d:
-        pads_zeros = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-        return pads_zeros and layer.weight.dtype is torch.bfloat16
-    return type(layer) is nn.Linear and layer.weight.dtype is torch.bfloat16
+    if type(layer) is nn.Conv2d and (
+        layer.padding_mode != "zeros" or isinstance(layer.padding, str)
+    ):
+        return False
+    return type(layer) in (nn.Conv2d, nn.Linear) and layer.weight.dtype is torch.bfloat16
 
 
 def _pack_children(module: nn.Module, inputs: Mapping[nn.Module, Tensor]) -> None:
